@@ -1,24 +1,36 @@
 # One static library per component. A component is one or more rooms of src/; each room's sources are
 # all the .cpp files in its folder, so that adding a file needs no edit here.
+#
+# Invariant: what a component needs from other packages is written once, in PACKAGES. It is looked for
+# here and, through BrigadeInstall, again by the installed package: the libraries are static, so a
+# program that links one needs its private dependencies as well.
 
-find_package(Threads REQUIRED)
-find_package(fmt REQUIRED)
-find_package(spdlog REQUIRED)
-find_package(Boost 1.81 REQUIRED COMPONENTS json)
-
+# For everything we compile ourselves. Not exported: an app's warnings are its own affair.
 add_library(brigade_settings INTERFACE)
 target_compile_options(brigade_settings INTERFACE
   -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wold-style-cast
+  -ffunction-sections -fdata-sections
   $<$<BOOL:${BRIGADE_WERROR}>:-Werror>
   $<$<CXX_COMPILER_ID:Clang>:-Wextra-semi>)
+# --as-needed: a worker that touches no database must not pay for loading libsqlite3 at every start,
+# even where its component could.
+target_link_options(brigade_settings INTERFACE LINKER:--as-needed LINKER:--gc-sections)
 if(BRIGADE_SANITIZE)
   target_compile_options(brigade_settings INTERFACE
     -fsanitize=${BRIGADE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(brigade_settings INTERFACE -fsanitize=${BRIGADE_SANITIZE})
 endif()
 
+# brigade_component(NAME ROOMS room... [PACKAGES "package [version] [arguments of find_package]"...]
+#                   [PUBLIC library...] [PRIVATE library...])
+# Declare a component after those that it links.
 function(brigade_component name)
-  cmake_parse_arguments(ARG "" "" "ROOMS;PUBLIC;PRIVATE" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "ROOMS;PACKAGES;PUBLIC;PRIVATE" ${ARGN})
+  foreach(package IN LISTS ARG_PACKAGES)
+    separate_arguments(package_arguments UNIX_COMMAND "${package}")
+    find_package(${package_arguments} REQUIRED)
+  endforeach()
+
   set(sources)
   foreach(room IN LISTS ARG_ROOMS)
     file(GLOB found CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${room}/*.cpp")
@@ -30,16 +42,28 @@ function(brigade_component name)
     POSITION_INDEPENDENT_CODE ON)
   target_compile_features(brigade_${name} PUBLIC cxx_std_20)
   target_include_directories(brigade_${name}
-    PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:include>
+    PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
     PRIVATE "${PROJECT_SOURCE_DIR}/src")
   target_link_libraries(brigade_${name} PUBLIC ${ARG_PUBLIC}
     PRIVATE $<BUILD_INTERFACE:brigade_settings> ${ARG_PRIVATE})
+
+  # For BrigadeInstall.
+  set(components ${ARG_PUBLIC} ${ARG_PRIVATE})
+  list(FILTER components INCLUDE REGEX "^brigade_")
+  list(TRANSFORM components REPLACE "^brigade_" "")
+  set_property(GLOBAL APPEND PROPERTY BRIGADE_COMPONENTS ${name})
+  set_property(GLOBAL PROPERTY BRIGADE_COMPONENTS_OF_${name} ${components})
+  set_property(GLOBAL PROPERTY BRIGADE_PACKAGES_OF_${name} ${ARG_PACKAGES})
 endfunction()
 
 brigade_component(core ROOMS base shared loop stats threads cluster
+  PACKAGES Threads fmt spdlog
   PUBLIC fmt::fmt Threads::Threads PRIVATE spdlog::spdlog)
-brigade_component(http ROOMS http PUBLIC brigade_core Boost::json)
-
-find_package(SQLite3 REQUIRED)
-brigade_component(data ROOMS data PUBLIC brigade_core Boost::json PRIVATE SQLite::SQLite3)
-brigade_component(app ROOMS app PUBLIC brigade_http brigade_data)
+brigade_component(http ROOMS http
+  PACKAGES "Boost 1.81 CONFIG COMPONENTS json"
+  PUBLIC brigade_core Boost::json)
+brigade_component(data ROOMS data
+  PACKAGES "Boost 1.81 CONFIG COMPONENTS json" SQLite3
+  PUBLIC brigade_core Boost::json PRIVATE SQLite::SQLite3)
+brigade_component(app ROOMS app
+  PUBLIC brigade_http brigade_data)

@@ -1,0 +1,162 @@
+// The event loop: one per thread, on epoll. It runs tasks, timers, descriptors and what other threads
+// hand over, and measures itself while it does.
+#pragma once
+
+#include <brigade/loop_meter.hpp>
+#include <brigade/poller.hpp>
+#include <brigade/task.hpp>
+#include <brigade/time.hpp>
+#include <brigade/timer.hpp>
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace brigade {
+
+namespace detail {
+
+/// Something another thread hands to a loop. Intrusive: handing over allocates nothing.
+class InboxNode {
+ public:
+  /// On the loop's thread. The node may be destroyed by this call.
+  virtual void on_delivered() = 0;
+
+ protected:
+  ~InboxNode() = default;
+
+ private:
+  friend class ::brigade::Loop;
+  InboxNode* next_ = nullptr;
+};
+
+}  // namespace detail
+
+struct LoopOptions {
+  /// The clock timers run on. Must outlive the loop.
+  Clock* clock = &monotonic_clock();
+  /// Made anew when empty.
+  std::unique_ptr<Poller> poller = nullptr;
+};
+
+class Loop final : private Watcher {
+ public:
+  /// Synchronous completions a task may have in a row before its next co_await really suspends.
+  static constexpr int budget = 1024;
+
+  explicit Loop(LoopOptions options = {});
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+  ~Loop();
+
+  /// The loop of this thread; current() throws std::logic_error when there is none.
+  static Loop& current();
+  static Loop* try_current();
+
+  /// Runs until stop().
+  void run();
+  /// Runs until `task` has ended; returns its result or throws its exception.
+  template <class T>
+  T run(Task<T> task, const char* name = "main");
+  /// Loop thread only; from elsewhere post([&] { loop.stop(); }).
+  void stop() { stopped_ = true; }
+  /// One turn: waits at most until the next timer, or not at all. For tests and embedding.
+  void turn(bool may_wait);
+
+  /// The time this turn began. Good enough for anything but measuring the turn itself.
+  TimePoint now() const { return now_; }
+  /// Reads the clock.
+  TimePoint read_clock() { return now_ = clock_.now(); }
+  std::uint64_t now_ms() const {
+    return static_cast<std::uint64_t>(now_.time_since_epoch().count()) / 1'000'000;
+  }
+
+  // Any thread. Wake-ups are coalesced: a burst costs one write, and none while the loop is awake.
+  void deliver(detail::InboxNode& node);
+  /// Takes back a node that was delivered and has not been told so yet. Loop thread only.
+  void withdraw(detail::InboxNode& node);
+  void post(std::function<void()> function);
+
+  // Loop thread only from here on.
+  void arm(Timer& timer, Duration delay);
+  void disarm(Timer& timer) { wheel_.disarm(timer); }
+
+  /// False when the kernel refuses (out of memory or watches).
+  [[nodiscard]] bool watch(int fd, std::uint32_t events, Watcher& watcher);
+  void rewatch(int fd, std::uint32_t events, Watcher& watcher) {
+    poller_->modify(fd, events, watcher);
+  }
+  /// Also drops what this turn has still to tell `watcher`. Call it before the descriptor is closed.
+  void unwatch(int fd, Watcher& watcher);
+
+  void run_later(detail::ReadyNode& node) { ready_.push_back(node); }
+  bool spend_budget() { return --budget_left_ > 0; }
+
+  LoopMeter& meter() { return *meter_; }
+  /// Moves the figures, with what they hold so far, to memory that others can read.
+  void use_meter(LoopMeter& meter);
+
+  std::vector<TaskInfo> tasks();
+  detail::List<detail::TaskScope>& root_scopes() { return root_scopes_; }
+
+ private:
+  void on_event(std::uint32_t events) override;
+  int timeout_ms(TimePoint at) const;
+  void collect_inbox();
+  void drain_inbox();
+  void run_ready();
+  void end_turn(TimePoint at);
+
+  Clock& clock_;
+  std::unique_ptr<Poller> poller_;
+  TimePoint now_;
+  TimePoint turn_began_;
+  bool stopped_ = false;
+  int budget_left_ = budget;
+  TimerWheel wheel_;
+  detail::List<detail::ReadyNode> ready_;
+  detail::InboxNode* mail_first_ = nullptr;  // collected from inbox_, oldest first
+  detail::InboxNode** mail_end_ = &mail_first_;
+  detail::List<detail::TaskScope> root_scopes_;
+  std::array<epoll_event, 256> events_;
+  int event_count_ = 0;
+  int event_next_ = 0;
+
+  LoopMeter own_meter_;
+  LoopMeter* meter_ = &own_meter_;
+  TimePoint lag_window_ends_;
+  std::uint64_t lag_window_ns_ = 0;
+  TimePoint cpu_refresh_at_;
+
+  Loop* outer_ = nullptr;  // the thread's loop before this one
+
+  // Any thread.
+  Fd wake_;
+  std::atomic<detail::InboxNode*> inbox_{nullptr};
+  std::atomic<bool> sleeping_{false};
+};
+
+template <class T>
+T Loop::run(Task<T> task, const char* name) {
+  struct Owner final : detail::TaskOwner {
+    explicit Owner(Loop& loop) : loop_(loop) {}
+    void on_task_done() override { loop_.stop(); }
+    Loop& loop_;
+  } owner(*this);
+  detail::TaskScope scope(name, nullptr);
+  Task<T> root(std::move(task));  // dies before its scope
+  if (!root.start(&owner, &scope)) run();
+  if (!root.finished()) throw Cancelled(CancelReason::shutdown);  // somebody stopped the loop
+  return root.take_result();
+}
+
+/// A program's main: makes a loop, runs the coroutine that `function` returns, returns its exit code.
+template <class Function>
+int run_main(Function function) {
+  Loop loop;
+  return loop.run(function());
+}
+
+}  // namespace brigade

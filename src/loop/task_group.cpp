@@ -1,0 +1,72 @@
+#include <brigade/log.hpp>
+#include <brigade/task_group.hpp>
+
+namespace brigade {
+
+// A spawned task with its scope. Ended members are retired from the loop, never from inside their own
+// final suspension: destroying a frame there is where compilers have been wrong before.
+struct TaskGroup::Member final : detail::ListNode, detail::TaskOwner {
+  Member(TaskGroup& owner, Task<> work, const char* name, std::source_location where)
+      : group(owner), ended(*this), scope(name, nullptr, where), task(std::move(work)) {}
+  void on_task_done() override { Loop::current().run_later(ended); }
+
+  struct Ended final : detail::ReadyNode {
+    explicit Ended(Member& of) : member(of) {}
+    void on_ready() override { member.group.retire(member); }
+    Member& member;
+  };
+
+  TaskGroup& group;
+  Ended ended;
+  detail::TaskScope scope;
+  Task<> task;
+};
+
+namespace {
+
+void log_error(const char* name, const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& caught) {
+    log::error("task {} failed: {}", name, caught.what());
+  } catch (...) {
+    log::error("task {} failed: an exception that is not a std::exception", name);
+  }
+}
+
+}  // namespace
+
+TaskGroup::~TaskGroup() {
+  if (size_ > 0) log::warn("a task group was destroyed with {} tasks still running", size_);
+  while (Member* member = members_.pop_front()) delete member;
+}
+
+void TaskGroup::spawn(Task<> task, const char* name, std::source_location where) {
+  auto* member = new Member(*this, std::move(task), name, where);
+  members_.push_back(*member);
+  ++size_;
+  if (member->task.start(member, &member->scope)) retire(*member);
+}
+
+void TaskGroup::retire(Member& member) {
+  try {
+    member.task.take_result();
+  } catch (const Cancelled&) {
+    // It was asked to end, and did.
+  } catch (...) {
+    if (on_error_) {
+      on_error_(member.scope.name(), std::current_exception());
+    } else {
+      log_error(member.scope.name(), std::current_exception());
+    }
+  }
+  delete &member;
+  --size_;
+  if (size_ == 0 && joining_) std::exchange(joining_, nullptr)->resume_later();
+}
+
+void TaskGroup::cancel(CancelReason reason) {
+  members_.for_each([reason](Member& member) { member.scope.cancel(reason); });
+}
+
+}  // namespace brigade
