@@ -47,8 +47,7 @@ free in lines like `co_await pool.run([image] { ... })`). ${remedy}" PARENT_SCOP
   elseif(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 16)
     set(${result} "${floor} Earlier releases of clang lack parts of C++20 that the headers use. \
 ${remedy}" PARENT_SCOPE)
-  elseif(NOT brigade_probe_always AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang"
-         AND CMAKE_CXX_COMPILER_VERSION MATCHES "^19\\.")
+  elseif(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION MATCHES "^19\\.")
     return()
   elseif(NOT CMAKE_CROSSCOMPILING)
     _brigade_run_probe(wrong)

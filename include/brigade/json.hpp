@@ -4,11 +4,13 @@
 //   BOOST_DESCRIBE_STRUCT(User, (), (name, age))
 //
 //   std::string text = to_json_text(user);                    // {"name":"Ann","age":null}
-//   Result<User> user = from_json_text<User>(text);           // "age: expected an integer, got a string"
+//   Result<User> user = from_json_text<User>(text);           // "age: expected an integer, got a
+//   string"
 //
 // Types: bool, integers, floats, strings, std::optional, described structs (with their bases) and
-// enums (as the enumerator's name), maps with string keys, std::array, std::pair, std::tuple (arrays
-// of fixed length), any other container (an array), and boost::json::value, object and array.
+// enums (as the enumerator's name), maps with string keys, std::array, std::pair, std::tuple
+// (arrays of fixed length), any other container (an array), and boost::json::value, object and
+// array.
 //
 // boost::json::value_to is not used: in 1.81 it neither says which field is wrong nor checks ranges
 // field by field.
@@ -40,14 +42,14 @@
 
 namespace brigade {
 
-/// The text's one value. The error says line, column (1-based, in bytes), byte offset and what was wrong
-/// there. Refused: invalid UTF-8, nesting deeper than 64, anything after the value but white space.
-/// Of equal names in an object the last one counts.
+/// The text's one value. The error says line, column (1-based, in bytes), byte offset and what was
+/// wrong there. Refused: invalid UTF-8, nesting deeper than 64, anything after the value but white
+/// space. Of equal names in an object the last one counts.
 Result<boost::json::value> parse_json(std::string_view text);
 
 /// Errors name the field: "user.age: expected an integer, got a string", "users[3].name: missing".
-/// Unknown fields are ignored; only an optional may be missing or null. An integer may be written with
-/// a fraction of zero ("1.0"), but must be in range; a float may be written as an integer.
+/// Unknown fields are ignored; only an optional may be missing or null. An integer may be written
+/// with a fraction of zero ("1.0"), but must be in range; a float may be written as an integer.
 template <class T>
 Result<T> from_json(const boost::json::value& value);
 template <class T>
@@ -114,12 +116,13 @@ template <described_enum T>
 std::string_view name_of(T value) {
   std::string_view name;
   boost::mp11::mp_for_each<boost::describe::describe_enumerators<T>>([&](auto known) {
-    if (known.value == value) name = known.name;
+    if (name.empty() && known.value == value) name = known.name;
   });
   return name;
 }
 
-// Writes "[a,b]" or "{...}": the caller's callable writes the elements and calls next() before each.
+// Writes "[a,b]" or "{...}": the caller's callable writes the elements and calls next() before
+// each.
 template <class Body>
 void write_list(std::string& out, char open, char close, Body body) {
   out += open;
@@ -195,8 +198,8 @@ void write(std::string& out, const T& value) {
 // Where we are: a list on the stack, turned into text only when there is an error.
 struct Path {
   const Path* parent = nullptr;
-  std::string_view name;     // a field; when empty(), an element
-  std::size_t index = 0;
+  std::string_view name = {};  // of a field
+  std::size_t index = 0;       // of an element
   bool is_element = false;
 };
 

@@ -23,6 +23,8 @@ class InboxNode {
  public:
   /// On the loop's thread. The node may be destroyed by this call.
   virtual void on_delivered() = 0;
+  /// Instead, when the loop is being destroyed and hands over no more.
+  virtual void on_dropped() {}
 
  protected:
   ~InboxNode() = default;
@@ -51,7 +53,8 @@ class Loop final : private Watcher {
   Loop& operator=(const Loop&) = delete;
   ~Loop();
 
-  /// The loop of this thread; current() throws std::logic_error when there is none.
+  /// The loop of this thread (the newest, where one is nested in another); current() throws
+  /// std::logic_error when there is none.
   static Loop& current();
   static Loop* try_current();
 
@@ -73,10 +76,12 @@ class Loop final : private Watcher {
     return static_cast<std::uint64_t>(now_.time_since_epoch().count()) / 1'000'000;
   }
 
-  // Any thread. Wake-ups are coalesced: a burst costs one write, and none while the loop is awake.
+  // Any thread. Wake-ups are coalesced: a burst costs one write, and none while the loop is awake. What
+  // a handed-over node or function does may end the loop: deliver() does not touch it afterwards.
   void deliver(detail::InboxNode& node);
   /// Takes back a node that was delivered and has not been told so yet. Loop thread only.
   void withdraw(detail::InboxNode& node);
+  /// Functions still waiting when the loop is destroyed are run then; those that they post are not.
   void post(std::function<void()> function);
 
   // Loop thread only from here on.
@@ -114,6 +119,7 @@ class Loop final : private Watcher {
   TimePoint now_;
   TimePoint turn_began_;
   bool stopped_ = false;
+  std::uint64_t wakes_ = 0;  // writes to wake_, made or about to be made
   int budget_left_ = budget;
   TimerWheel wheel_;
   detail::List<detail::ReadyNode> ready_;
@@ -124,18 +130,18 @@ class Loop final : private Watcher {
   int event_count_ = 0;
   int event_next_ = 0;
 
-  LoopMeter own_meter_;
+  LoopMeter own_meter_{};
   LoopMeter* meter_ = &own_meter_;
   TimePoint lag_window_ends_;
   std::uint64_t lag_window_ns_ = 0;
   TimePoint cpu_refresh_at_;
+  std::uint64_t cpu_seen_ns_ = 0;
 
   Loop* outer_ = nullptr;  // the thread's loop before this one
 
   // Any thread.
   Fd wake_;
-  std::atomic<detail::InboxNode*> inbox_{nullptr};
-  std::atomic<bool> sleeping_{false};
+  std::atomic<detail::InboxNode*> inbox_{nullptr};  // newest first; a mark while the loop sleeps
 };
 
 template <class T>

@@ -10,19 +10,21 @@
 
 namespace brigade {
 
-/// Owns a memfd and a shared, writable mapping of all of it. Move-only. The memory starts zeroed, on
-/// a page boundary, and has no name in the file system: nothing to squat on, nothing left by a crash.
-/// Its size is sealed, so that no process which holds the descriptor can shrink it and turn another's
-/// next read into a SIGBUS. A fork inherits the mapping; an exec or a peer gets `fd()` and attaches.
-/// Thread: the object belongs to one thread at a time; the memory to whoever agrees on its layout.
+/// Owns a memfd and a shared, writable mapping of all of it. Move-only. The memory starts zeroed,
+/// on a page boundary, and has no name in the file system: nothing to squat on, nothing left by a
+/// crash. Its size is sealed, so that no process which holds the descriptor can shrink it and turn
+/// another's next read into a SIGBUS. A fork inherits the mapping; an exec or a peer gets `fd()`
+/// and attaches. Thread: the object belongs to one thread at a time; the memory to whoever agrees
+/// on its layout.
 class SharedSegment {
  public:
   /// `name` shows in /proc/PID/maps as "memfd:name" (at most 249 bytes), `size` is in bytes, not 0.
   /// Pages cost memory once they are touched. Fails when out of descriptors or address space.
   static Result<SharedSegment> create(const std::string& name, std::size_t size);
 
-  /// Maps a segment that another process made. Takes the descriptor in any case. Refuses one that is
-  /// not sealed against shrinking, growing and further seals, or not exactly `expected_size` bytes.
+  /// Maps a segment that another process made. Takes the descriptor in any case. Refuses one that
+  /// is not sealed against shrinking, growing and further seals, or not exactly `expected_size`
+  /// bytes.
   static Result<SharedSegment> attach(Fd fd, std::size_t expected_size);
 
   SharedSegment(SharedSegment&& other) noexcept

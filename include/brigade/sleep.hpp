@@ -14,7 +14,9 @@ class SleepAwaiter final : public Awaiter, private Timer {
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> waiter) {
     if (!enter(waiter)) return false;
-    Loop::current().arm(*this, delay_);
+    Loop& loop = Loop::current();
+    loop.read_clock();  // counted from this turn's start, a sleep late in a long turn would be short
+    loop.arm(*this, delay_);
     return true;
   }
   void await_resume() const { throw_if_cancelled(); }

@@ -111,12 +111,12 @@ struct Report {
   Totals totals;
 };
 
-/// Share of the time between two reports on one worker that its loop spent working, 0 to 1. Returns 0
-/// where they are of two workers, or not apart in time.
+/// Share of the time between two reports on one worker that its loop spent working, 0 to 1. Returns
+/// 0 where they are of two workers, or not apart in time.
 double utilization_between(const WorkerReport& earlier, const WorkerReport& later);
 
-/// One line of compact JSON, "version" 1: within a version fields are added, never changed. Times are
-/// in the unit their name ends with, else Unix ms.
+/// One line of compact JSON, "version" 1: within a version fields are added, never changed. Times
+/// are in the unit their name ends with, else Unix ms.
 std::string to_json(const Report& report);
 
 }  // namespace brigade::stats

@@ -15,7 +15,8 @@ namespace brigade {
 /// frames, which is safe, but says so in the log, because it is rarely what was meant.
 class TaskGroup {
  public:
-  /// Told of each exception that escapes a task (Cancelled aside). The default writes a log line.
+  /// Told of each exception that escapes a task (Cancelled aside). The default writes a log line; so
+  /// does an exception that escapes the handler.
   using ErrorHandler = std::function<void(const char* name, std::exception_ptr error)>;
 
   TaskGroup() : TaskGroup(ErrorHandler()) {}
@@ -40,33 +41,33 @@ class TaskGroup {
  private:
   struct Member;
   void retire(Member& member);
+  void report(const char* name, const std::exception_ptr& error);
 
   ErrorHandler on_error_;
   detail::List<Member> members_;
   std::size_t size_ = 0;
-  Join* joining_ = nullptr;
+  detail::List<Join> joining_;
 };
 
 class [[nodiscard]] TaskGroup::Join final : public detail::Awaiter {
  public:
-  explicit Join(TaskGroup& group) : Awaiter("join"), group_(group) {}
-  ~Join() {
-    if (group_.joining_ == this) group_.joining_ = nullptr;
-  }
+  explicit Join(TaskGroup& group) : Awaiter("join"), group_(&group) {}
   bool await_ready() const noexcept { return false; }
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> waiter) {
-    if (!enter(waiter)) group_.cancel(scope()->reason());
-    if (group_.size() == 0) return false;
-    group_.joining_ = this;
+    if (!enter(waiter)) group_->cancel(scope()->reason());
+    if (group_->size() == 0) return false;
+    group_->joining_.push_back(*this);
     return true;
   }
   void await_resume() const { throw_if_cancelled(); }
 
  private:
   friend class TaskGroup;
-  void on_cancel() override { group_.cancel(scope()->reason()); }
-  TaskGroup& group_;
+  void on_cancel() override {
+    if (group_) group_->cancel(scope()->reason());
+  }
+  TaskGroup* group_;  // null once the group is gone
 };
 
 inline TaskGroup::Join TaskGroup::join() { return Join(*this); }

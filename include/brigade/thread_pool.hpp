@@ -58,7 +58,7 @@ class PoolJob : public Awaiter, private InboxNode {
   /// For the destructor of the most derived class, while what the job uses still exists.
   void abandon();
 
-  /// False when refused.
+  /// True when there is something to wait for.
   bool submit();
   virtual bool work() noexcept = 0;  // on a pool thread; false when it ended with an exception
   bool refused_ = false;
@@ -71,7 +71,8 @@ class PoolJob : public Awaiter, private InboxNode {
 
   std::shared_ptr<PoolCore> core_;
   Loop* loop_ = nullptr;
-  State state_ = State::idle;  // under the core's mutex from submit() to ended
+  bool submitted_ = false;     // and not told of its end; the loop's thread only
+  State state_ = State::idle;  // under the core's mutex
   bool abandoned_ = false;     // likewise
   PoolJob* next_ = nullptr;    // the queue; likewise
   PoolJob* previous_ = nullptr;
@@ -137,6 +138,7 @@ class [[nodiscard]] PoolRun final : public PoolJob {
 /// on any loop's thread.
 class ThreadPool {
  public:
+  /// Throws std::system_error when the system has no room for the threads.
   explicit ThreadPool(ThreadPoolOptions options = {});
 
   template <class Function, class... Args>

@@ -27,7 +27,10 @@ class Branches : public Awaiter {
   bool await_suspend(std::coroutine_handle<Promise> waiter) {
     if (!enter(waiter)) return false;
     start_all();
-    return running_ > 0;
+    if (running_ > 0) return true;
+    if (spend_budget()) return false;
+    resume_later();
+    return true;
   }
 
  protected:

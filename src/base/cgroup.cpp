@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 
 namespace brigade::detail {
 namespace {
@@ -17,7 +18,8 @@ std::optional<long long> number(std::string_view text) {
 
 std::optional<unsigned> quota_of(long long quota, long long period) {
   if (quota <= 0 || period <= 0) return std::nullopt;
-  return static_cast<unsigned>((quota + period - 1) / period);
+  const long long cpus = quota / period + (quota % period != 0);
+  return static_cast<unsigned>(std::min<long long>(cpus, std::numeric_limits<unsigned>::max()));
 }
 
 void keep_smaller(std::optional<unsigned>& smallest, std::optional<unsigned> candidate) {

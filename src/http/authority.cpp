@@ -24,6 +24,7 @@ const char* skip_ipv6(const char* p, const char* end) {
 
 /// `p` behind the name, or null for a broken percent escape.
 const char* skip_reg_name(const char* p, const char* end) {
+  p = chars::skip_plain_word(p, end);
   for (;;) {
     p = chars::skip(chars::reg_name, p, end);
     if (p == end || *p != '%') return p;

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <array>
-#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -17,9 +16,9 @@
 
 namespace brigade::http::chars {
 
-inline constexpr std::uint8_t token = 1;     // tchar, RFC 9110 5.6.2
-inline constexpr std::uint8_t target = 2;    // in a target without further thought; not ? % # and \.
-inline constexpr std::uint8_t value = 4;     // field-vchar, SP and HTAB, RFC 9110 5.5
+inline constexpr std::uint8_t token = 1;   // tchar, RFC 9110 5.6.2
+inline constexpr std::uint8_t target = 2;  // in a target without further thought; not ? % # and \.
+inline constexpr std::uint8_t value = 4;   // field-vchar, SP and HTAB, RFC 9110 5.5
 inline constexpr std::uint8_t reg_name = 8;  // RFC 3986 3.2.2, without % and comma
 inline constexpr std::uint8_t hex = 16;
 inline constexpr std::uint8_t digit = 32;
@@ -63,23 +62,31 @@ inline const char* skip(std::uint8_t which, const char* p, const char* end) {
   return p;
 }
 
-/// Eight bytes as a number, upper case letters as lower case. Of two valid tokens, these are equal
-/// if and only if the tokens are equal without case: no other tchar changes into another by it.
-inline std::uint64_t folded(const char* p) {
-  std::uint64_t bytes = 0;
+/// Some bytes as a number, upper case letters as lower case. Against a word of lower case letters
+/// and hyphens it compares without case: besides their capitals only CR, which no name or value can
+/// contain, turns into one of these.
+template <class Word>
+Word folded(const char* p) {
+  Word bytes = 0;
   std::memcpy(&bytes, p, sizeof bytes);
-  return bytes | 0x2020202020202020U;
+  return bytes | static_cast<Word>(0x2020202020202020U);
 }
 
 #ifdef __SSE2__
 namespace sse2 {
 
-inline __m128i load(const char* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
+inline __m128i load(const char* p) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+}
 inline __m128i equal(__m128i bytes, int c) {
   return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(static_cast<char>(c)));
 }
-inline __m128i either(__m128i a, __m128i b) { return _mm_or_si128(a, b); }
-inline unsigned mask(__m128i bytes) { return static_cast<unsigned>(_mm_movemask_epi8(bytes)); }
+inline __m128i either(__m128i a, __m128i b) {
+  return _mm_or_si128(a, b);
+}
+inline unsigned mask(__m128i bytes) {
+  return static_cast<unsigned>(_mm_movemask_epi8(bytes));
+}
 
 /// low <= byte <= high: moved up so that `high` becomes 127, one signed comparison is enough.
 template <int low, int high>
@@ -94,6 +101,10 @@ inline unsigned outside_plain_word(const char* p) {
   const __m128i letter = within<'a', 'z'>(either(bytes, _mm_set1_epi8(0x20)));
   const __m128i rest = _mm_andnot_si128(equal(bytes, '/'), within<'-', '9'>(bytes));
   return mask(either(letter, rest)) ^ 0xffffU;
+}
+
+inline unsigned outside_digits(const char* p) {
+  return mask(within<'0', '9'>(load(p))) ^ 0xffffU;
 }
 
 inline unsigned outside_value(const char* p) {
@@ -116,6 +127,20 @@ inline unsigned outside_target(const char* p) {
 }  // namespace sse2
 #endif
 
+/// Letters, digits, '-' and '.', while 16 bytes are left; stops early without SSE2. A head start
+/// for classes that hold these.
+inline const char* skip_plain_word(const char* p, const char* end) {
+#ifdef __SSE2__
+  for (; end - p >= 16; p += 16) {
+    const unsigned outside = sse2::outside_plain_word(p);
+    if (outside != 0) return p + __builtin_ctz(outside);
+  }
+#else
+  static_cast<void>(end);
+#endif
+  return p;
+}
+
 /// A token. The vector part knows the characters that real field names have; another tchar, such as
 /// '_', costs one more step.
 inline const char* skip_token(const char* p, const char* end) {
@@ -126,7 +151,7 @@ inline const char* skip_token(const char* p, const char* end) {
       p += 16;
       continue;
     }
-    p += std::countr_zero(outside);
+    p += __builtin_ctz(outside);
     if (!is(token, *p)) return p;
     ++p;
   }
@@ -138,7 +163,7 @@ inline const char* skip_value(const char* p, const char* end) {
 #ifdef __SSE2__
   for (; end - p >= 16; p += 16) {
     const unsigned outside = sse2::outside_value(p);
-    if (outside != 0) return p + std::countr_zero(outside);
+    if (outside != 0) return p + __builtin_ctz(outside);
   }
 #endif
   return skip(value, p, end);
@@ -148,7 +173,7 @@ inline const char* skip_target(const char* p, const char* end) {
 #ifdef __SSE2__
   for (; end - p >= 16; p += 16) {
     const unsigned outside = sse2::outside_target(p);
-    if (outside != 0) return p + std::countr_zero(outside);
+    if (outside != 0) return p + __builtin_ctz(outside);
   }
 #endif
   return skip(target, p, end);

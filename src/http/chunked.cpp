@@ -17,7 +17,9 @@ namespace {
 
 using Kind = ChunkedDecoder::Kind;
 
-bool blank(char c) { return c == ' ' || c == '\t'; }
+bool blank(char c) {
+  return c == ' ' || c == '\t';
+}
 
 ChunkedDecoder::Step refusal(int code, const char* reason) {
   return {.kind = Kind::error, .code = code, .reason = reason};
@@ -26,66 +28,54 @@ ChunkedDecoder::Step refusal(int code, const char* reason) {
 }  // namespace
 
 ChunkedDecoder::Step ChunkedDecoder::next(std::string_view in) {
-  Step error = refusal(400, "malformed chunk");
-  State state = state_;
-  const char* const first = in.data();
-  const char* const end = first + in.size();
-  const char* p = first;
-  auto consumed = [first, &p] { return static_cast<std::size_t>(p - first); };
+  Step error = refusal(400, "malformed chunked body");
+  const char* const end = in.data() + in.size();
+  const char* p = in.data();
+  auto consumed = [&] { return static_cast<std::size_t>(p - in.data()); };
 
-  while (state < State::complete) {
-    if (p == end) {
-      state_ = state;
-      return {.kind = Kind::need_more, .consumed = consumed()};
-    }
-    if (state == State::data) {
-      const auto size =
-          static_cast<std::size_t>(std::min(chunk_, static_cast<std::uint64_t>(end - p)));
-      const std::string_view data(p, size);
-      p += size;
-      chunk_ -= size;
-      state_ = chunk_ == 0 ? State::data_cr : State::data;
+  while (state_ < State::complete) {
+    if (p == end) return {.kind = Kind::need_more, .consumed = consumed()};
+    if (state_ == State::data) {
+      const auto left = static_cast<std::uint64_t>(end - p);
+      const std::string_view data(p, static_cast<std::size_t>(std::min(chunk_, left)));
+      p += data.size();
+      chunk_ -= data.size();
+      if (chunk_ == 0) state_ = State::data_cr;
       return {.kind = Kind::data, .consumed = consumed(), .data = data};
     }
-    const char c = *p++;
-    switch (state) {
-      case State::size_first:
-      case State::size:
-        state = on_size(c, error);
-        break;
-      case State::size_lf:
-        state = c == '\n' ? on_size_line_end(error) : State::failed;
-        break;
-      case State::data_cr:
-        state = c == '\r' ? State::data_lf : State::failed;
-        break;
-      case State::data_lf:
-        state = c == '\n' ? State::size_first : State::failed;
-        break;
-      case State::last_lf:
-        state = c == '\n' ? State::complete : State::failed;
-        break;
-      case State::trailer_first:
-      case State::trailer_name:
-      case State::trailer_value:
-      case State::trailer_lf:
-        state = on_trailer(c, error);
-        break;
-      default:
-        state = on_extension(c, error);
-    }
+    state_ = after(*p++, error);
   }
-  state_ = state;
-  if (state == State::failed) return error;
+  if (state_ == State::failed) return error;
   return {.kind = Kind::complete, .consumed = consumed()};
+}
+
+ChunkedDecoder::State ChunkedDecoder::after(char c, Step& error) {
+  switch (state_) {
+    case State::size:
+      return on_size(c, error);
+    case State::size_lf:
+      return c == '\n' ? on_size_line_end(error) : State::failed;
+    case State::data_cr:
+      return c == '\r' ? State::data_lf : State::failed;
+    case State::data_lf:
+      return c == '\n' ? State::size : State::failed;
+    case State::last_lf:
+      return c == '\n' ? State::complete : State::failed;
+    case State::trailer_first:
+    case State::trailer_name:
+    case State::trailer_value:
+    case State::trailer_lf:
+      return on_trailer(c, error);
+    default:
+      return on_extension(c, error);
+  }
 }
 
 ChunkedDecoder::State ChunkedDecoder::on_size(char c, Step& error) {
   if (chars::is(chars::hex, c)) {
-    if (state_ == State::size_first || digits_ == 0) chunk_ = 0;
-    // Zeros in front count: 16 digits hold any size, so whoever sends more is up to something.
+    // 16 digits hold any size: one more overflows, or is a zero in front without a purpose.
     if (++digits_ > 16) {
-      error = refusal(413, "chunk size too long");
+      if (chunk_ >> 60 != 0) error = refusal(413, "chunk too large");
       return State::failed;
     }
     chunk_ = chunk_ << 4 | chars::hex_value(c);
@@ -93,8 +83,8 @@ ChunkedDecoder::State ChunkedDecoder::on_size(char c, Step& error) {
   }
   if (digits_ == 0) return State::failed;
   if (c == '\r') return State::size_lf;
-  if (c == ';' || blank(c)) return on_extension(c, error);
-  return State::failed;
+  state_ = State::before_semicolon;
+  return on_extension(c, error);
 }
 
 ChunkedDecoder::State ChunkedDecoder::on_size_line_end(Step& error) {
@@ -107,6 +97,74 @@ ChunkedDecoder::State ChunkedDecoder::on_size_line_end(Step& error) {
   }
   total_ += chunk_;
   return State::data;
+}
+
+ChunkedDecoder::State ChunkedDecoder::on_extension(char c, Step& error) {
+  // RFC 9112 7.1.1: unknown ones are ignored, and their total has a limit. Per message, since a
+  // limit per chunk is none.
+  if (++extensions_ > limits_.extensions) {
+    error = refusal(413, "chunk extensions too large");
+    return State::failed;
+  }
+  const bool is_token = chars::is(chars::token, c);
+  switch (state_) {
+    case State::before_semicolon:
+      if (blank(c)) return State::before_semicolon;
+      return c == ';' ? State::before_name : State::failed;
+    case State::before_name:
+      if (blank(c)) return State::before_name;
+      return is_token ? State::extension_name : State::failed;
+    case State::extension_name:
+      if (is_token) return State::extension_name;
+      if (c == '\r') return State::size_lf;
+      [[fallthrough]];
+    case State::after_name:
+      if (blank(c)) return State::after_name;
+      if (c == '=') return State::before_value;
+      return c == ';' ? State::before_name : State::failed;
+    case State::before_value:
+      if (blank(c)) return State::before_value;
+      if (c == '"') return State::quoted;
+      return is_token ? State::extension_token : State::failed;
+    case State::quoted:
+      if (c == '"') return State::after_quoted;
+      if (c == '\\') return State::quoted_escape;
+      return chars::is(chars::value, c) ? State::quoted : State::failed;
+    case State::quoted_escape:
+      return chars::is(chars::value, c) ? State::quoted : State::failed;
+    case State::extension_token:
+      if (is_token) return State::extension_token;
+      [[fallthrough]];
+    default:  // after_quoted
+      if (c == '\r') return State::size_lf;
+      if (blank(c)) return State::before_semicolon;
+      return c == ';' ? State::before_name : State::failed;
+  }
+}
+
+ChunkedDecoder::State ChunkedDecoder::on_trailer(char c, Step& error) {
+  if (++trailers_ > limits_.trailers) {
+    error = refusal(431, "trailers too large");
+    return State::failed;
+  }
+  switch (state_) {
+    case State::trailer_first:
+      if (c == '\r') return State::last_lf;
+      if (!chars::is(chars::token, c)) return State::failed;
+      if (++trailer_count_ > limits_.trailer_count) {
+        error = refusal(431, "too many trailers");
+        return State::failed;
+      }
+      return State::trailer_name;
+    case State::trailer_name:
+      if (chars::is(chars::token, c)) return State::trailer_name;
+      return c == ':' ? State::trailer_value : State::failed;
+    case State::trailer_value:
+      if (c == '\r') return State::trailer_lf;
+      return chars::is(chars::value, c) ? State::trailer_value : State::failed;
+    default:  // trailer_lf
+      return c == '\n' ? State::trailer_first : State::failed;
+  }
 }
 
 }  // namespace brigade::http

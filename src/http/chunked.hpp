@@ -9,10 +9,10 @@
 namespace brigade::http {
 
 struct ChunkedLimits {
-  std::uint64_t body = UINT64_MAX;    // bytes of data; the chunk size that passes it is 413
-  std::size_t extensions = 4096;      // bytes of chunk extensions in the whole message; 413
-  std::size_t trailers = 8192;        // bytes of all trailer lines; 431
-  std::size_t trailer_count = 100;    // trailer lines; 431
+  std::uint64_t body = UINT64_MAX;  // bytes of data; the chunk size that passes it is 413
+  std::size_t extensions = 4096;    // bytes of chunk extensions in the whole message; 413
+  std::size_t trailers = 8192;      // bytes of all trailer lines; 431
+  std::size_t trailer_count = 100;  // trailer lines; 431
 };
 
 /// One body; make a new one for the next. One thread at a time.
@@ -21,10 +21,10 @@ class ChunkedDecoder {
   enum class Kind : std::uint8_t { need_more, data, complete, error };
   struct Step {
     Kind kind;
-    int code = 0;              // error: the HTTP status to answer with, before closing
-    std::size_t consumed = 0;  // bytes of `in` that are done with, in every case but error
-    std::string_view data;     // data: a piece of the body, a view into `in`
-    const char* reason = "";   // error: a few plain words, static
+    int code = 0;                // error: the HTTP status to answer with, before closing
+    std::size_t consumed = 0;    // bytes of `in` that are done with, in every case but error
+    std::string_view data = {};  // data: a piece of the body, a view into `in`
+    const char* reason = "";     // error: a few plain words, static
   };
 
   ChunkedDecoder() = default;
@@ -37,14 +37,30 @@ class ChunkedDecoder {
 
  private:
   enum class State : std::uint8_t {
-    size_first, size, size_end, size_lf,
-    extension_name_first, extension_name, extension_name_end,
-    extension_value_first, extension_token, extension_quoted, extension_escape, extension_end,
-    data, data_cr, data_lf,
-    trailer_first, trailer_name, trailer_value, trailer_lf, last_lf,
-    complete, failed
+    size,
+    size_lf,
+    before_semicolon,
+    before_name,
+    extension_name,
+    after_name,
+    before_value,
+    extension_token,
+    quoted,
+    quoted_escape,
+    after_quoted,
+    data,
+    data_cr,
+    data_lf,
+    trailer_first,
+    trailer_name,
+    trailer_value,
+    trailer_lf,
+    last_lf,
+    complete,
+    failed
   };
 
+  State after(char c, Step& error);
   State on_size(char c, Step& error);
   State on_size_line_end(Step& error);
   State on_extension(char c, Step& error);
@@ -57,7 +73,7 @@ class ChunkedDecoder {
   std::size_t trailers_ = 0;    // bytes of trailer lines so far
   std::size_t trailer_count_ = 0;
   unsigned digits_ = 0;
-  State state_ = State::size_first;
+  State state_ = State::size;
 };
 
 }  // namespace brigade::http

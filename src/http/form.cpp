@@ -21,11 +21,11 @@ std::string expected() {
 
 template <class T>
 std::string expected_range() {
-  using Limits = std::numeric_limits<T>;
   if constexpr (std::integral<T>) {
+    using Limits = std::numeric_limits<T>;
     return fmt::format("an integer from {} to {}", Limits::min(), Limits::max());
   }
-  return fmt::format("a number from {:g} to {:g}", Limits::lowest(), Limits::max());
+  return fmt::format("a number that fits a {}", sizeof(T) == sizeof(float) ? "float" : "double");
 }
 
 }  // namespace
@@ -71,9 +71,13 @@ Result<T> QueryParams::number(std::string_view name) const {
   const std::optional<std::string_view> text = get(name);
   if (!text) return Error(fmt::format("{}: missing", log::escape(name)));
   const auto refuse = [&](const std::string& wanted) {
-    return Error(fmt::format("{}: expected {}, got \"{}\"", log::escape(name), wanted,
-                             log::escape(*text)));
+    return Error(
+        fmt::format("{}: expected {}, got \"{}\"", log::escape(name), wanted, log::escape(*text)));
   };
+  if constexpr (std::unsigned_integral<T>) {
+    // from_chars would say of "-5" that it is no integer at all.
+    if (text->starts_with('-')) return refuse(expected_range<T>());
+  }
   T number{};
   const char* const end = text->data() + text->size();
   const auto [stop, code] = std::from_chars(text->data(), end, number);

@@ -43,7 +43,7 @@ unsigned char byte_at(std::string_view text, std::size_t at) {
 std::size_t utf8_length(std::string_view text, std::size_t at) {
   const unsigned char lead = byte_at(text, at);
   std::size_t length = 0;
-  unsigned char low = 0x80;  // of the second byte, which rules out overlong forms, surrogates and
+  unsigned char low = 0x80;   // of the second byte, which rules out overlong forms, surrogates and
   unsigned char high = 0xbf;  // what lies beyond U+10FFFF
   if (lead < 0x80) return 1;
   if (lead >= 0xc2 && lead <= 0xdf) length = 2;
@@ -81,11 +81,21 @@ void append_escape(std::string& out, unsigned char byte) {
 
 // ---- Writing ----
 
-void write_bool(std::string& out, bool value) { out += value ? "true" : "false"; }
-void write_integer(std::string& out, std::int64_t value) { append_number(out, value); }
-void write_integer(std::string& out, std::uint64_t value) { append_number(out, value); }
-void write_float(std::string& out, float value) { append_float(out, value); }
-void write_float(std::string& out, double value) { append_float(out, value); }
+void write_bool(std::string& out, bool value) {
+  out += value ? "true" : "false";
+}
+void write_integer(std::string& out, std::int64_t value) {
+  append_number(out, value);
+}
+void write_integer(std::string& out, std::uint64_t value) {
+  append_number(out, value);
+}
+void write_float(std::string& out, float value) {
+  append_float(out, value);
+}
+void write_float(std::string& out, double value) {
+  append_float(out, value);
+}
 
 void write_string(std::string& out, std::string_view value) {
   out += '"';
@@ -134,18 +144,32 @@ void write_tree(std::string& out, const boost::json::array& value) {
 // Not boost::json::serialize, which writes NaN and 1e99999 and passes invalid UTF-8 through.
 void write_tree(std::string& out, const boost::json::value& value) {
   switch (value.kind()) {
-    case boost::json::kind::null: out += "null"; break;
-    case boost::json::kind::bool_: write_bool(out, value.get_bool()); break;
-    case boost::json::kind::int64: write_integer(out, value.get_int64()); break;
-    case boost::json::kind::uint64: write_integer(out, value.get_uint64()); break;
-    case boost::json::kind::double_: write_float(out, value.get_double()); break;
+    case boost::json::kind::null:
+      out += "null";
+      break;
+    case boost::json::kind::bool_:
+      write_bool(out, value.get_bool());
+      break;
+    case boost::json::kind::int64:
+      write_integer(out, value.get_int64());
+      break;
+    case boost::json::kind::uint64:
+      write_integer(out, value.get_uint64());
+      break;
+    case boost::json::kind::double_:
+      write_float(out, value.get_double());
+      break;
     case boost::json::kind::string: {
       const boost::json::string& text = value.get_string();
       write_string(out, std::string_view(text.data(), text.size()));
       break;
     }
-    case boost::json::kind::array: write_tree(out, value.get_array()); break;
-    case boost::json::kind::object: write_tree(out, value.get_object()); break;
+    case boost::json::kind::array:
+      write_tree(out, value.get_array());
+      break;
+    case boost::json::kind::object:
+      write_tree(out, value.get_object());
+      break;
   }
 }
 
@@ -186,12 +210,18 @@ bool fail(Error& error, const Path& path, std::string_view what) {
 
 std::string_view kind_of(const value& got) {
   switch (got.kind()) {
-    case boost::json::kind::null: return "null";
-    case boost::json::kind::bool_: return "a boolean";
-    case boost::json::kind::string: return "a string";
-    case boost::json::kind::array: return "an array";
-    case boost::json::kind::object: return "an object";
-    default: return "a number";
+    case boost::json::kind::null:
+      return "null";
+    case boost::json::kind::bool_:
+      return "a boolean";
+    case boost::json::kind::string:
+      return "a string";
+    case boost::json::kind::array:
+      return "an array";
+    case boost::json::kind::object:
+      return "an object";
+    default:
+      return "a number";
   }
 }
 
@@ -205,20 +235,20 @@ bool fail_number(Error& error, const Path& path, const std::string& expected, co
 
 }  // namespace
 
-bool fail_missing(Error& error, const Path& path) { return fail(error, path, "missing"); }
+bool fail_missing(Error& error, const Path& path) {
+  return fail(error, path, "missing");
+}
 
 bool fail_type(Error& error, const Path& path, std::string_view expected, const value& got) {
   return fail(error, path, fmt::format("expected {}, got {}", expected, kind_of(got)));
 }
 
 bool fail_size(Error& error, const Path& path, std::size_t expected, std::size_t got) {
-  return fail(error, path,
-              fmt::format("expected an array of {} elements, got {}", expected, got));
+  return fail(error, path, fmt::format("expected an array of {} elements, got {}", expected, got));
 }
 
 bool fail_name(Error& error, const Path& path, std::string_view known, std::string_view got) {
-  return fail(error, path,
-              fmt::format("expected one of {}, got \"{}\"", known, log::escape(got)));
+  return fail(error, path, fmt::format("expected one of {}, got \"{}\"", known, log::escape(got)));
 }
 
 // ---- Reading ----
@@ -363,6 +393,8 @@ Result<value> parse_scratch(std::string_view text) {
 
 }  // namespace json_detail
 
-Result<boost::json::value> parse_json(std::string_view text) { return json_detail::parse(text, {}); }
+Result<boost::json::value> parse_json(std::string_view text) {
+  return json_detail::parse(text, {});
+}
 
 }  // namespace brigade

@@ -10,52 +10,18 @@
 // characters ^ ` { | } [ ], which RFC 3986 does not allow and browsers send.
 #pragma once
 
+#include <brigade/http/head.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
-#include <vector>
 
 namespace brigade::http {
-
-enum class Method : std::uint8_t { get, head, post, put, delete_, connect, options, trace, patch };
-inline constexpr std::size_t method_count = 9;
-
-struct Field {
-  std::string_view name;   // as sent; compare without case
-  std::string_view value;  // outer whitespace removed
-};
-
-/// True when the two differ in ASCII case at most.
-bool equal_ignoring_case(std::string_view a, std::string_view b);
 
 struct Limits {
   std::size_t request_line = 8192;  // bytes with its CRLF; a longer target is 414
   std::size_t fields = 32768;       // bytes of all field lines with the empty one; more is 431
   std::size_t field_count = 100;    // field lines; more is 431
-};
-
-/// One request's head. All views point into the buffer that was parsed. Keep one object per
-/// connection: the field vector then allocates for the first requests only.
-struct RequestHead {
-  std::string_view method_name;
-  std::string_view target;  // as sent
-  std::string_view path;    // not decoded; begins with '/', or is "*" (with OPTIONS only)
-  std::string_view query;   // not decoded, without the '?'
-  std::string_view host;    // with port: an absolute target's, else Host's; empty in 1.0 without
-  std::vector<Field> fields;
-  std::uint64_t content_length = 0;
-  Method method = Method::get;
-  std::uint8_t minor_version = 1;   // 0 or 1; HTTP/1.2 to 1.9 count as 1 (RFC 9110 2.5)
-  bool has_query = false;           // tells "/?" from "/"
-  bool keep_alive = true;           // by version and Connection (RFC 9112 9.3)
-  bool upgrade = false;             // Connection lists "upgrade"
-  bool chunked = false;             // the body comes in chunks
-  bool has_content_length = false;  // never together with chunked
-  bool expect_continue = false;     // the client waits for 100 before it sends its body
-
-  /// The first field of that name, compared without case, or null.
-  const Field* find(std::string_view name) const;
-  void clear();
 };
 
 /// Parses one head after another. One thread at a time.
@@ -90,7 +56,8 @@ class HeadParser {
   // One call's position. The steps return false when the call is over, with `outcome` set.
   struct Cursor {
     const char* base;
-    const char* end;
+    const char* end;   // of the buffer
+    const char* stop;  // of what the limit of the current part lets us see of it
     const char* p;
     Outcome outcome;
 
@@ -98,18 +65,24 @@ class HeadParser {
       outcome = {.status = Status::error, .code = code, .reason = reason};
       return false;
     }
+    void limit(std::size_t start, std::size_t size) {
+      const char* const first = base + start;
+      stop = static_cast<std::size_t>(end - first) <= size ? end : first + size;
+    }
+    bool over_limit() const { return stop != end; }
     std::size_t offset() const { return static_cast<std::size_t>(p - base); }
     std::string_view since(std::size_t start) const { return {base + start, offset() - start}; }
   };
 
   bool wait(Cursor& cursor, State state);
-  bool start(Cursor& cursor, RequestHead& head);
-  bool request_line(Cursor& cursor, RequestHead& head);
-  bool method(Cursor& cursor, RequestHead& head);
-  bool target(Cursor& cursor, RequestHead& head);
-  bool version(Cursor& cursor, RequestHead& head);
-  bool split_target(Cursor& cursor, RequestHead& head);
-  bool field_lines(Cursor& cursor, RequestHead& head);
+  inline bool start(Cursor& cursor, RequestHead& head);
+  inline bool request_line(Cursor& cursor, RequestHead& head);
+  inline bool method(Cursor& cursor, RequestHead& head);
+  inline bool target(Cursor& cursor, RequestHead& head);
+  inline bool split_target(Cursor& cursor, RequestHead& head);
+  inline bool version(Cursor& cursor, RequestHead& head);
+  bool other_target(Cursor& cursor, RequestHead& head);
+  inline bool field_lines(Cursor& cursor, RequestHead& head);
   bool take_field(Cursor& cursor, RequestHead& head, const Field& field);
   bool transfer_encoding(Cursor& cursor, RequestHead& head, std::string_view value);
   bool finish(Cursor& cursor, RequestHead& head);
@@ -126,12 +99,12 @@ class HeadParser {
   std::size_t fields_ = 0;      // the first field line
   State state_ = State::start;
   bool known_method_ = false;
-  bool absolute_ = false;       // the host came with the target
+  bool absolute_ = false;  // the host came with the target
   bool host_seen_ = false;
-  bool coding_seen_ = false;    // a Transfer-Encoding field
-  bool coding_unknown_ = false; // it names a coding besides chunked
-  bool close_ = false;          // Connection lists "close"
-  bool stay_ = false;           // Connection lists "keep-alive"
+  bool coding_seen_ = false;     // a Transfer-Encoding field
+  bool coding_unknown_ = false;  // it names a coding besides chunked
+  bool close_ = false;           // Connection lists "close"
+  bool stay_ = false;            // Connection lists "keep-alive"
 };
 
 }  // namespace brigade::http

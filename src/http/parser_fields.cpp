@@ -1,5 +1,5 @@
 // The fields that decide how a request is framed and where it goes, and RequestHead itself.
-#include <cstring>
+#include <type_traits>
 
 #include "http/authority.hpp"
 #include "http/chars.hpp"
@@ -9,25 +9,15 @@ namespace brigade::http {
 
 namespace {
 
-/// `name` is a valid token of N - 1 bytes, `lower` in lower case.
+/// `name` has N - 1 bytes and no control characters; `lower` is in lower case, 4 to 16 letters and
+/// hyphens. Two words that may overlap are compared.
 template <std::size_t N>
 bool named(const char* name, const char (&lower)[N]) {
-  constexpr std::size_t size = N - 1;
-  if constexpr (size >= 8) {
-    // The second word may overlap the first; names here have at most 17 bytes.
-    std::uint64_t head = 0;
-    std::uint64_t tail = 0;
-    std::memcpy(&head, lower, 8);
-    std::memcpy(&tail, lower + size - 8, 8);
-    bool equal = chars::folded(name) == head && chars::folded(name + size - 8) == tail;
-    if constexpr (size > 16) equal = equal && (name[8] | 0x20) == lower[8];
-    return equal;
-  } else {
-    for (std::size_t i = 0; i < size; ++i) {
-      if ((name[i] | 0x20) != lower[i]) return false;
-    }
-    return true;
-  }
+  using Word = std::conditional_t<(N > 8), std::uint64_t, std::uint32_t>;
+  constexpr std::size_t last = N - 1 - sizeof(Word);
+  static_assert(N - 1 >= 4 && N - 1 <= 16);
+  return chars::folded<Word>(name) == chars::folded<Word>(lower) &&
+         chars::folded<Word>(name + last) == chars::folded<Word>(lower + last);
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -35,6 +25,26 @@ std::string_view trimmed(std::string_view text) {
   while (!text.empty() && blank(text.front())) text.remove_prefix(1);
   while (!text.empty() && blank(text.back())) text.remove_suffix(1);
   return text;
+}
+
+/// True for a short host name with a port of up to four digits: of what is_authority accepts,
+/// nearly everything that ever comes, checked in one step. The bytes behind `text` may be read up
+/// to `end`.
+bool is_plain_host(std::string_view text, const char* end) {
+#ifdef __SSE2__
+  if (text.size() > 15 || text.empty() || end - text.data() < 16) return false;
+  const unsigned name_ends = chars::sse2::outside_plain_word(text.data());
+  const auto name = static_cast<unsigned>(__builtin_ctz(name_ends | 1U << text.size()));
+  if (name == text.size()) return true;
+  const unsigned port = static_cast<unsigned>(text.size()) - name - 1;
+  if (name == 0 || text[name] != ':' || port > 4) return false;
+  const unsigned outside_port = chars::sse2::outside_digits(text.data()) >> (name + 1);
+  return (outside_port & ((1U << port) - 1)) == 0;
+#else
+  static_cast<void>(text);
+  static_cast<void>(end);
+  return false;
+#endif
 }
 
 /// Takes the first element off a comma-separated list (RFC 9110 5.6.1). False at its end.
@@ -97,7 +107,8 @@ bool HeadParser::take_field(Cursor& cursor, RequestHead& head, const Field& fiel
       // RFC 9112 3.2: 400 for a second Host and for an invalid one, in HTTP/1.0 as well.
       if (host_seen_) return cursor.refuse(400, "more than one Host");
       host_seen_ = true;
-      if (!is_authority(field.value)) return cursor.refuse(400, "malformed Host");
+      if (!is_plain_host(field.value, cursor.end) && !is_authority(field.value))
+        return cursor.refuse(400, "malformed Host");
       if (!absolute_) head.host = field.value;  // 3.2.2: an absolute target overrides it
       return true;
     case 6:
@@ -110,6 +121,10 @@ bool HeadParser::take_field(Cursor& cursor, RequestHead& head, const Field& fiel
       return true;
     case 10: {
       if (!named(name, "connection")) return true;
+      if (field.value.size() == 10 && named(field.value.data(), "keep-alive")) {
+        stay_ = true;  // what browsers send
+        return true;
+      }
       std::string_view list = field.value;
       for (std::string_view option; next_element(list, option);) {
         close_ = close_ || equal_ignoring_case(option, "close");
@@ -127,7 +142,8 @@ bool HeadParser::take_field(Cursor& cursor, RequestHead& head, const Field& fiel
       return code == 0 || cursor.refuse(400, "malformed Content-Length");
     }
     case 17:
-      return !named(name, "transfer-encoding") || transfer_encoding(cursor, head, field.value);
+      return !named(name, "transfer-encodin") || (name[16] | 0x20) != 'g' ||
+             transfer_encoding(cursor, head, field.value);
     default:
       return true;
   }

@@ -28,8 +28,7 @@ bool percent_decode(std::string_view text, std::string& out, bool plus_is_space)
       out.clear();
       return false;
     }
-    out.push_back(
-        static_cast<char>(chars::hex_value(text[1]) * 16 + chars::hex_value(text[2])));
+    out.push_back(static_cast<char>(chars::hex_value(text[1]) * 16 + chars::hex_value(text[2])));
     text.remove_prefix(3);
   }
   return true;

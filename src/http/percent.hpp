@@ -10,8 +10,8 @@ namespace brigade::http {
 bool has_escapes(std::string_view text, bool plus_is_space = false);
 
 /// Replaces `out` with `text` decoded once. False when a '%' is not followed by two hex digits;
-/// `out` is then empty. The result may hold any byte, also NUL, '/' and CR: whoever maps it to a
-/// file or writes it into a field has to look.
+/// `out` is then empty. `text` must not point into `out`. The result may hold any byte, also NUL,
+/// '/' and CR: whoever maps it to a file or writes it into a field has to look.
 bool percent_decode(std::string_view text, std::string& out, bool plus_is_space = false);
 
 }  // namespace brigade::http

@@ -1,9 +1,10 @@
 #include "http/route_tree.hpp"
 
+#include <brigade/log.hpp>
+
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <brigade/log.hpp>
 #include <cstring>
 #include <utility>
 
@@ -22,6 +23,29 @@ std::uint64_t load(const char* from) {
   Word word;
   std::memcpy(&word, from, sizeof word);
   return word;
+}
+
+// Both sides have `size` bytes. Paths and segments are short: a call of memcmp would cost more.
+bool same_bytes(const char* a, const char* b, std::size_t size) {
+  if (size >= 8) {
+    std::size_t at = 0;
+    for (; at + 8 < size; at += 8) {
+      if (load<std::uint64_t>(a + at) != load<std::uint64_t>(b + at)) return false;
+    }
+    return load<std::uint64_t>(a + size - 8) == load<std::uint64_t>(b + size - 8);
+  }
+  if (size >= 4) {
+    return load<std::uint32_t>(a) == load<std::uint32_t>(b) &&
+           load<std::uint32_t>(a + size - 4) == load<std::uint32_t>(b + size - 4);
+  }
+  for (std::size_t at = 0; at < size; ++at) {
+    if (a[at] != b[at]) return false;
+  }
+  return true;
+}
+
+bool same(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && same_bytes(a.data(), b.data(), a.size());
 }
 
 // Not keyed, see HashIndex. The seed tells equal segments under different parents apart.
@@ -162,14 +186,13 @@ Result<RouteTree::Pattern> RouteTree::parse(std::string_view pattern) {
 std::uint32_t RouteTree::static_child(std::uint32_t parent, std::string_view segment) const {
   return edges_.find(hash_of(segment, parent), [&](std::uint32_t child) {
     const Node& node = nodes_[child];
-    return node.parent == parent && node.segment == segment;
+    return node.parent == parent && same(node.segment, segment);
   });
 }
 
 std::uint32_t RouteTree::grow(std::uint32_t parent, const Piece& piece) {
   const bool literal = piece.kind == Piece::Kind::literal;
-  const std::uint32_t found =
-      literal ? static_child(parent, piece.text) : nodes_[parent].parameter;
+  const std::uint32_t found = literal ? static_child(parent, piece.text) : nodes_[parent].parameter;
   if (found != none) return found;
 
   const auto child = static_cast<std::uint32_t>(nodes_.size());
@@ -208,7 +231,7 @@ Result<void> RouteTree::add(Method method, std::string_view pattern, std::uint32
   Leaf& leaf = leaves_[slot];
   std::uint32_t& route = leaf.routes[static_cast<std::size_t>(method)];
   if (route != none) {
-    const std::string other = log::escape(routes_[route].pattern);
+    const std::string other = log::escape(routes_[route]->pattern);
     return invalid(pattern, fmt::format("already added for this method, as \"{}\"", other));
   }
   route = static_cast<std::uint32_t>(routes_.size());
@@ -230,7 +253,8 @@ Result<void> RouteTree::add(Method method, std::string_view pattern, std::uint32
       static_paths_.push_back({std::move(path), slot});
     }
   }
-  routes_.push_back({std::string(pattern), std::move(parsed->names), handler_index});
+  routes_.push_back(std::make_unique<Route>(
+      Route{std::string(pattern), std::move(parsed->names), handler_index}));
   return {};
 }
 
@@ -246,6 +270,7 @@ struct RouteSearch {
   const RouteTree& tree;
   const Method method;
   const std::string_view path;
+  const bool escaped;  // there is a '%' somewhere in the path
   Match& out;
 
   bool accept(std::uint32_t leaf_index) {
@@ -268,8 +293,7 @@ struct RouteSearch {
       // memchr, unlike a loop, costs next to nothing for the kilobytes a client may send.
       const auto* slash =
           static_cast<const char*>(std::memchr(path.data() + begin, '/', path.size() - begin));
-      const std::size_t end =
-          slash ? static_cast<std::size_t>(slash - path.data()) : path.size();
+      const std::size_t end = slash ? static_cast<std::size_t>(slash - path.data()) : path.size();
       const std::string_view segment = path.substr(begin, end - begin);
       if (node.has_static) {
         const std::uint32_t child = static_child(index, segment);
@@ -297,7 +321,9 @@ struct RouteSearch {
   }
 
   std::uint32_t static_child(std::uint32_t parent, std::string_view segment) const {
-    if (segment.find('%') == std::string_view::npos) return tree.static_child(parent, segment);
+    if (!escaped || segment.find('%') == std::string_view::npos) {
+      return tree.static_child(parent, segment);
+    }
     std::string decoded;
     if (!percent_decode(segment, decoded)) return RouteTree::none;
     return tree.static_child(parent, decoded);
@@ -308,7 +334,7 @@ void RouteTree::take(const Leaf& leaf, Method method, std::string_view path, Mat
   std::uint32_t index = leaf.routes[static_cast<std::size_t>(method)];
   // HEAD is GET without the body (RFC 9110 section 9.3.2).
   if (index == none) index = leaf.routes[static_cast<std::size_t>(Method::get)];
-  const Route& route = routes_[index];
+  const Route& route = *routes_[index];
   out.path_ = path;
   out.pattern_ = route.pattern;
   out.names_ = route.names.data();
@@ -323,14 +349,17 @@ void RouteTree::match(Method method, std::string_view path, Match& out) const {
   if (path.size() <= longest_static_) {
     const std::uint32_t found = static_index_.find(
         hash_of(path, whole_path_seed),
-        [&](std::uint32_t number) { return static_paths_[number].path == path; });
+        [&](std::uint32_t number) { return same(static_paths_[number].path, path); });
     if (found != HashIndex::none) {
       const Leaf& leaf = leaves_[static_paths_[found].leaf];
       if ((leaf.allowed & method_bit(method)) != 0) return take(leaf, method, path, out);
     }
   }
   // Also when the static route lacks the method: a parameter route may answer, or allow more.
-  if (path.starts_with('/') && RouteSearch{*this, method, path, out}.descend(0, 1)) return;
+  if (path.starts_with('/')) {
+    const bool escaped = path.find('%') != std::string_view::npos;
+    if (RouteSearch{*this, method, path, escaped, out}.descend(0, 1)) return;
+  }
   out.pattern_ = {};
   out.outcome_ = out.allowed_ == 0 ? Match::Outcome::not_found : Match::Outcome::method_not_allowed;
 }

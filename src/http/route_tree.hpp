@@ -2,31 +2,34 @@
 // allocation (except for a segment with a percent escape longer than 15 bytes).
 //
 // Patterns:
-//   /users          static segments; written raw ("/café") or escaped ("/caf%C3%A9"), it is the same
-//   /users/:id      a parameter: one whole segment, at least one byte
-//   /files/*path    a wildcard: the rest of the path, slashes included, possibly empty; always last
+//   /users          static segments; written raw ("/café") or escaped ("/caf%C3%A9"), it is the
+//   same /users/:id      a parameter: one whole segment, at least one byte /files/*path    a
+//   wildcard: the rest of the path, slashes included, possibly empty; always last
 //
-// For each segment, from the left, static beats parameter beats wildcard; a choice that leads nowhere
-// for this method is taken back. Case counts. A trailing slash counts: "/users/" is not "/users"
-// (RFC 3986 section 6.2.2 makes them different resources), and "/files/*path" matches "/files/" but
-// not "/files". Dot segments mean nothing here: whoever maps a path to files removes them.
+// For each segment, from the left, static beats parameter beats wildcard; a choice that leads
+// nowhere for this method is taken back. Case counts. A trailing slash counts: "/users/" is not
+// "/users" (RFC 3986 section 6.2.2 makes them different resources), and "/files/*path" matches
+// "/files/" but not "/files". Dot segments mean nothing here: whoever maps a path to files removes
+// them.
 //
 // Escapes: the path is split at its raw slashes first, so that "%2F" never splits a segment
 // (RFC 3986 section 2.2), and a segment is decoded only to compare it with static segments. A bad
 // escape equals no static segment. Parameters are handed out raw; the caller decodes them.
 #pragma once
 
-#include <array>
+#include <brigade/http/head.hpp>
 #include <brigade/result.hpp>
+
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "http/parser.hpp"
+
 
 namespace brigade::http {
 
@@ -52,8 +55,8 @@ class Match {
   std::uint32_t handler() const { return handler_; }
   /// Found only: the pattern as given to add(), so one label per route in logs and metrics.
   std::string_view pattern() const { return pattern_; }
-  /// Method not allowed only: what the path's routes answer (Allow, RFC 9110 section 10.2.1). HEAD is
-  /// in it wherever GET is; OPTIONS only where it was added.
+  /// Method not allowed only: what the path's routes answer (Allow, RFC 9110 section 10.2.1). HEAD
+  /// is in it wherever GET is; OPTIONS only where it was added.
   MethodSet allowed() const { return allowed_; }
 
   /// Parameters in the order of the pattern; none unless found.
@@ -81,8 +84,8 @@ class Match {
 };
 
 /// An open-addressing table from a hash to a number; the owner keeps the keys and compares them.
-/// Never more than half full. Keys come from the program's own routes, never from a client, so nobody
-/// can grow its probe sequences from outside.
+/// Never more than half full. Keys come from the program's own routes, never from a client, so
+/// nobody can grow its probe sequences from outside.
 class HashIndex {
  public:
   static constexpr std::uint32_t none = 0xffffffff;
@@ -113,11 +116,12 @@ class HashIndex {
   std::size_t used_ = 0;
 };
 
-/// Add all routes first, then match: add() is not safe beside match() on another thread; match() is.
+/// Add all routes first, then match: add() is not safe beside match() on another thread; match()
+/// is.
 class RouteTree {
  public:
-  /// Fails, and changes nothing, when the pattern is invalid or the same route is there already (also
-  /// with other parameter names).
+  /// Fails, and changes nothing, when the pattern is invalid or the same route is there already
+  /// (also with other parameter names).
   Result<void> add(Method method, std::string_view pattern, std::uint32_t handler_index);
 
   /// Cost: a path that is a static route takes one hash lookup; any other one lookup more for each
@@ -166,10 +170,10 @@ class RouteTree {
 
   std::vector<Node> nodes_ = std::vector<Node>(1);  // [0] is the root
   std::vector<Leaf> leaves_;
-  std::deque<Route> routes_;  // a deque: matches view its strings
-  HashIndex edges_;           // (parent, segment) -> child node
-  // Whole paths without parameters, unless a decoded segment holds '/' or '%': those a raw path could
-  // be confused with, so they are found by the tree only.
+  std::vector<std::unique_ptr<const Route>> routes_;  // matches view them, so they stay put
+  HashIndex edges_;                                   // (parent, segment) -> child node
+  // Whole paths without parameters, unless a decoded segment holds '/' or '%': those a raw path
+  // could be confused with, so they are found by the tree only.
   std::vector<StaticPath> static_paths_;
   HashIndex static_index_;
   std::size_t longest_static_ = 0;

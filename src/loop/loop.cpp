@@ -1,6 +1,7 @@
 #include <brigade/loop.hpp>
 #include <brigade/result.hpp>
 
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -14,12 +15,15 @@ namespace {
 
 thread_local Loop* current_loop = nullptr;
 
-// The meter's fields have one writer, so a plain load and store will do, and costs no locked cycle.
-void add(std::atomic<std::uint64_t>& counter, std::uint64_t amount) {
-  counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
-}
-
 std::uint64_t nanos(Duration duration) { return static_cast<std::uint64_t>(duration.count()); }
+
+// Stands in the inbox, in place of an empty one, while the loop sleeps. That the inbox and "is it
+// asleep" are one word is the point: whoever replaces the mark, and nobody else, owes the loop a write;
+// all others are done with the loop once their node is in, so its mail may end it.
+detail::InboxNode* asleep() {
+  static std::uint64_t mark = 0;
+  return reinterpret_cast<detail::InboxNode*>(&mark);
+}
 
 std::uint64_t thread_cpu_ns() {
   timespec at{};
@@ -35,6 +39,7 @@ class PostedFunction final : public detail::InboxNode {
     const std::unique_ptr<PostedFunction> self(this);
     function_();
   }
+  void on_dropped() override { delete this; }
 
  private:
   std::function<void()> function_;
@@ -61,7 +66,21 @@ Loop::Loop(LoopOptions options)
 
 Loop::~Loop() {
   drain_inbox();
-  current_loop = outer_;
+  collect_inbox();
+  while (detail::InboxNode* node = mail_first_) {
+    mail_first_ = node->next_;
+    node->on_dropped();
+  }
+  // A thread that found us asleep may still be about to write to the eventfd. Each write adds one.
+  for (std::uint64_t seen = 0; seen < wakes_;) {
+    pollfd ready{wake_.get(), POLLIN, 0};
+    ::poll(&ready, 1, -1);
+    std::uint64_t count = 0;
+    if (::read(wake_.get(), &count, sizeof count) == sizeof count) seen += count;
+  }
+  Loop** link = &current_loop;
+  while (*link && *link != this) link = &(*link)->outer_;
+  if (*link) *link = outer_;
 }
 
 Loop& Loop::current() {
@@ -81,21 +100,21 @@ void Loop::turn(bool may_wait) {
   end_turn(before);
   const int timeout = may_wait ? timeout_ms(before) : 0;
   if (timeout != 0) {
-    meter_->busy_since_ns.store(0, std::memory_order_relaxed);
-    // Dekker's handshake with deliver(): either we see its node here, or it sees us asleep and writes.
-    sleeping_.store(true, std::memory_order_seq_cst);
-    const bool mail = inbox_.load(std::memory_order_seq_cst) != nullptr;
-    event_count_ = poller_->wait(events_, mail ? 0 : timeout);
-    sleeping_.store(false, std::memory_order_relaxed);
+    meter_->busy_since_ns.set(0);
+    detail::InboxNode* before_sleep = nullptr;
+    const bool sleeps = inbox_.compare_exchange_strong(before_sleep, asleep());
+    event_count_ = poller_->wait(events_, sleeps ? timeout : 0);
+    detail::InboxNode* mark = asleep();
+    if (sleeps && !inbox_.compare_exchange_strong(mark, nullptr)) ++wakes_;
     now_ = clock_.now();
-    add(meter_->idle_ns, nanos(now_ - before));
-    meter_->busy_since_ns.store(nanos(now_.time_since_epoch()), std::memory_order_relaxed);
+    meter_->idle_ns.add(nanos(now_ - before));
+    meter_->busy_since_ns.set(nanos(now_.time_since_epoch()));
   } else {
     now_ = before;
     event_count_ = poller_->wait(events_, 0);
   }
   turn_began_ = now_;
-  add(meter_->turns, 1);
+  meter_->turns.add();
 
   for (event_next_ = 0; event_next_ < event_count_;) {
     const epoll_event& event = events_[static_cast<std::size_t>(event_next_++)];
@@ -112,21 +131,22 @@ void Loop::turn(bool may_wait) {
 
 void Loop::end_turn(TimePoint at) {
   const std::uint64_t took = nanos(at - turn_began_);
-  add(meter_->busy_ns, took);
+  meter_->busy_ns.add(took);
   lag_window_ns_ = std::max(lag_window_ns_, took);
   if (at >= lag_window_ends_) {
-    meter_->lag_ns.store(lag_window_ns_, std::memory_order_relaxed);
+    meter_->lag_ns.set(lag_window_ns_);
     lag_window_ns_ = 0;
     lag_window_ends_ = at + std::chrono::seconds(1);
   }
   if (at >= cpu_refresh_at_) {
-    meter_->cpu_ns.store(thread_cpu_ns(), std::memory_order_relaxed);
+    const std::uint64_t cpu = thread_cpu_ns();
+    meter_->cpu_ns.add(cpu - std::exchange(cpu_seen_ns_, cpu));
     cpu_refresh_at_ = at + std::chrono::milliseconds(100);
   }
 }
 
 int Loop::timeout_ms(TimePoint at) const {
-  if (!ready_.empty()) return 0;
+  if (!ready_.empty() || mail_first_) return 0;  // withdraw() may have collected mail after the drain
   const std::optional<std::uint64_t> next = wheel_.next();
   if (!next) return -1;
   // Rounded up: a timer may be a little late, never early.
@@ -147,11 +167,12 @@ void Loop::run_ready() {
 }
 
 void Loop::deliver(detail::InboxNode& node) {
-  node.next_ = inbox_.load(std::memory_order_relaxed);
-  while (!inbox_.compare_exchange_weak(node.next_, &node, std::memory_order_seq_cst)) {
-  }
-  if (!sleeping_.load(std::memory_order_seq_cst)) return;
-  if (!sleeping_.exchange(false, std::memory_order_relaxed)) return;
+  detail::InboxNode* newest = inbox_.load(std::memory_order_relaxed);
+  do {
+    node.next_ = newest == asleep() ? nullptr : newest;
+  } while (!inbox_.compare_exchange_weak(newest, &node, std::memory_order_acq_rel,
+                                         std::memory_order_relaxed));
+  if (newest != asleep()) return;
   const std::uint64_t one = 1;
   // Cannot fail for want of room: it would take 2^64 - 2 unread wake-ups.
   [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
@@ -202,8 +223,9 @@ void Loop::on_event(std::uint32_t) {
 }
 
 void Loop::arm(Timer& timer, Duration delay) {
-  const std::int64_t at = now_.time_since_epoch().count() + std::max<std::int64_t>(delay.count(), 0);
-  wheel_.arm(timer, static_cast<std::uint64_t>(at + 999'999) / 1'000'000);
+  // Unsigned: "for ever" (Duration::max()) must not overflow.
+  const std::uint64_t at = nanos(now_.time_since_epoch()) + nanos(std::max(delay, Duration::zero()));
+  wheel_.arm(timer, (at + 999'999) / 1'000'000);
 }
 
 bool Loop::watch(int fd, std::uint32_t events, Watcher& watcher) {
@@ -219,9 +241,9 @@ void Loop::unwatch(int fd, Watcher& watcher) {
 }
 
 void Loop::use_meter(LoopMeter& meter) {
-  for (auto field : {&LoopMeter::busy_since_ns, &LoopMeter::busy_ns, &LoopMeter::idle_ns,
-                     &LoopMeter::turns, &LoopMeter::cpu_ns}) {
-    add(meter.*field, (meter_->*field).load(std::memory_order_relaxed));
+  meter.busy_since_ns.set(meter_->busy_since_ns.get());
+  for (auto field : {&LoopMeter::busy_ns, &LoopMeter::idle_ns, &LoopMeter::turns, &LoopMeter::cpu_ns}) {
+    (meter.*field).add((meter_->*field).get());
   }
   meter_ = &meter;
 }

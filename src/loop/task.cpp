@@ -3,6 +3,7 @@
 
 #include <array>
 #include <new>
+#include <utility>
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
@@ -41,20 +42,19 @@ struct FreeFrame {
   FreeFrame* next;
 };
 
-struct FramePool {
-  std::array<FreeFrame*, class_count> free{};
-  ~FramePool() {
-    for (FreeFrame* head : free) {
-      while (head) {
-        FreeFrame* next = head->next;
-        ::operator delete(head);
-        head = next;
-      }
+// Trivially destructible, so that a coroutine may still run in the destructor of a static object or of
+// another thread_local, after the sweeper.
+thread_local std::array<FreeFrame*, class_count> free_frames{};
+
+struct Sweeper {
+  ~Sweeper() {
+    for (FreeFrame*& head : free_frames) {
+      while (head) ::operator delete(std::exchange(head, head->next));
     }
   }
 };
 
-thread_local FramePool frame_pool;
+thread_local Sweeper sweeper;
 #endif
 
 }  // namespace
@@ -66,12 +66,8 @@ void* allocate_frame(std::size_t size) {
 #ifndef BRIGADE_PLAIN_FRAMES
   const std::size_t index = (size - 1) / class_bytes;
   if (index < class_count) {
-    FreeFrame*& head = frame_pool.free[index];
-    if (head) {
-      FreeFrame* frame = head;
-      head = frame->next;
-      return frame;
-    }
+    FreeFrame*& head = free_frames[index];
+    if (head) return std::exchange(head, head->next);
     return ::operator new((index + 1) * class_bytes);
   }
 #endif
@@ -83,7 +79,8 @@ void free_frame(void* frame, [[maybe_unused]] std::size_t size) noexcept {
 #ifndef BRIGADE_PLAIN_FRAMES
   const std::size_t index = (size - 1) / class_bytes;
   if (index < class_count) {
-    FreeFrame*& head = frame_pool.free[index];
+    [[maybe_unused]] const Sweeper& at_thread_end = sweeper;  // made at its first use
+    FreeFrame*& head = free_frames[index];
     head = new (frame) FreeFrame{head};
     return;
   }

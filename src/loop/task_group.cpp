@@ -39,6 +39,10 @@ void log_error(const char* name, const std::exception_ptr& error) {
 TaskGroup::~TaskGroup() {
   if (size_ > 0) log::warn("a task group was destroyed with {} tasks still running", size_);
   while (Member* member = members_.pop_front()) delete member;
+  while (Join* join = joining_.pop_front()) {
+    join->group_ = nullptr;
+    join->resume_later();
+  }
 }
 
 void TaskGroup::spawn(Task<> task, const char* name, std::source_location where) {
@@ -54,15 +58,21 @@ void TaskGroup::retire(Member& member) {
   } catch (const Cancelled&) {
     // It was asked to end, and did.
   } catch (...) {
-    if (on_error_) {
-      on_error_(member.scope.name(), std::current_exception());
-    } else {
-      log_error(member.scope.name(), std::current_exception());
-    }
+    report(member.scope.name(), std::current_exception());
   }
   delete &member;
   --size_;
-  if (size_ == 0 && joining_) std::exchange(joining_, nullptr)->resume_later();
+  while (size_ == 0 && !joining_.empty()) joining_.pop_front()->resume_later();
+}
+
+void TaskGroup::report(const char* name, const std::exception_ptr& error) {
+  if (!on_error_) return log_error(name, error);
+  try {
+    on_error_(name, error);
+  } catch (...) {
+    // It must not reach the loop, which has everybody else's tasks to run.
+    log_error(name, std::current_exception());
+  }
 }
 
 void TaskGroup::cancel(CancelReason reason) {

@@ -16,7 +16,9 @@ Timer::~Timer() {
 
 void TimerWheel::arm(Timer& timer, std::uint64_t deadline_ms) {
   disarm(timer);
-  constexpr std::uint64_t farthest = (std::uint64_t{1} << (slot_bits * levels)) - 1;
+  // One slot of the top level less than a full turn: a deadline in the slot that we are in would be
+  // taken for one that has come.
+  constexpr std::uint64_t farthest = std::uint64_t{slots - 1} << (slot_bits * (levels - 1));
   timer.deadline_ = deadline_ms - elapsed_ > farthest && deadline_ms > elapsed_ ? elapsed_ + farthest
                                                                                 : deadline_ms;
   timer.wheel_ = this;

@@ -60,7 +60,7 @@ Result<SharedSegment> SharedSegment::attach(Fd fd, std::size_t expected_size) {
                                     "needed {:#x})",
                                     fd.get(), seals, kSeals));
   }
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd.get(), &status) != 0) {
     return Error::from_errno(errno, fmt::format("attach fd {}: fstat", fd.get()));
   }
@@ -80,9 +80,10 @@ Result<SharedSegment> SharedSegment::map(Fd fd, std::size_t size) {
 }
 
 SharedSegment& SharedSegment::operator=(SharedSegment&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  std::swap(data_, other.data_);
-  std::swap(size_, other.size_);
+  SharedSegment taken(std::move(other));  // so that our old mapping goes now, not with `other`
+  std::swap(fd_, taken.fd_);
+  std::swap(data_, taken.data_);
+  std::swap(size_, taken.size_);
   return *this;
 }
 

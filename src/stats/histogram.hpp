@@ -1,9 +1,10 @@
 // Latencies in microseconds, in buckets that grow with the value.
 //
 // Log-linear, the layout of HdrHistogram (Gil Tene, hdrhistogram.org): below 64 every value has its
-// own bucket, above that every power of two is cut into 32 equal ones. A bucket whose lowest value is
-// L is at most L/32 wide, so whichever value of it we report is wrong by less than 1/32, at every
-// magnitude. Like HdrHistogram we report the highest: a quantile may overstate, never understate.
+// own bucket, above that every power of two is cut into 32 equal ones. A bucket whose lowest value
+// is L is at most L/32 wide, so whichever value of it we report is wrong by less than 1/32, at
+// every magnitude. Like HdrHistogram we report the highest: a quantile may overstate, never
+// understate.
 //
 // 896 buckets reach 2^32 - 1 us (71 minutes); longer values count in the last one, and max() still
 // tells the truth about them. Why not a t-digest or a reservoir: those cannot be written by a plain
@@ -17,7 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "stats/cells.hpp"
+#include <brigade/cells.hpp>
 
 namespace brigade::stats {
 
@@ -27,7 +28,7 @@ inline constexpr unsigned kValueBits = 32;
 inline constexpr std::uint64_t kHighestValue = (std::uint64_t{1} << kValueBits) - 1;
 inline constexpr std::size_t kBuckets = (kValueBits - kSubBucketBits + 1) * kSubBuckets;
 
-/// or, bsr, sub, shift, shift, add: no branch, no table.
+/// A dozen instructions (cmov, or, bsr, shifts, add): no branch, no table.
 constexpr std::size_t bucket_index(std::uint64_t value) {
   value = std::min(value, kHighestValue);
   // Setting the low bits makes every value below 64 as wide as 63, whose shift is 0.
@@ -42,7 +43,9 @@ constexpr std::uint64_t bucket_low(std::size_t index) {
   return std::uint64_t{index % kSubBuckets + kSubBuckets} << shift;
 }
 
-constexpr std::uint64_t bucket_high(std::size_t index) { return bucket_low(index + 1) - 1; }
+constexpr std::uint64_t bucket_high(std::size_t index) {
+  return bucket_low(index + 1) - 1;
+}
 
 static_assert(bucket_index(0) == 0 && bucket_index(kHighestValue) == kBuckets - 1);
 static_assert(bucket_high(kBuckets - 1) == kHighestValue);
@@ -98,8 +101,8 @@ class HistogramSnapshot {
   /// The largest value, exact.
   std::uint64_t max() const { return max_us_; }
 
-  /// The value that a share `q` (0 to 1) of all values does not exceed, at most 1/32 too high; 0 when
-  /// nothing was recorded.
+  /// The value that a share `q` (0 to 1) of all values does not exceed, at most 1/32 too high; 0
+  /// when nothing was recorded.
   std::uint64_t quantile(double q) const {
     if (count_ == 0) return 0;
     const std::uint64_t rank = rank_of(q);

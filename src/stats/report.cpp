@@ -9,10 +9,14 @@
 namespace brigade::stats {
 namespace {
 
-double to_ms(std::uint64_t ns) { return static_cast<double>(ns) / 1e6; }
+double to_ms(std::uint64_t ns) {
+  return static_cast<double>(ns) / 1e6;
+}
 
 // A counter that another process scribbled on may be below its base: show nothing, not 2^64.
-std::uint64_t minus(std::uint64_t now, std::uint64_t base) { return now < base ? 0 : now - base; }
+std::uint64_t minus(std::uint64_t now, std::uint64_t base) {
+  return now < base ? 0 : now - base;
+}
 
 Latency latency_of(const HistogramSnapshot& histogram) {
   Latency latency;
@@ -55,13 +59,13 @@ Figures figures_of(const Slot& slot) {
   figures.bytes_in = slot.loop.bytes_in.get();
   figures.bytes_out = slot.loop.bytes_out.get();
   figures.in_flight = slot.loop.in_flight.get();
-  figures.pool.threads = slot.pool.pool_threads.get();
-  figures.pool.busy = slot.pool.pool_busy.get();
-  figures.pool.queued = slot.pool.pool_queued.get();
-  figures.pool.done = slot.pool.pool_done.get();
-  figures.pool.failed = slot.pool.pool_failed.get();
-  figures.pool.refused = slot.pool.pool_refused.get();
-  figures.pool.cpu_ms = to_ms(slot.pool.pool_cpu_ns.get());
+  figures.pool.threads = slot.pool.threads.get();
+  figures.pool.busy = slot.pool.busy.get();
+  figures.pool.queued = slot.pool.queued.get();
+  figures.pool.done = slot.pool.done.get();
+  figures.pool.failed = slot.pool.failed.get();
+  figures.pool.refused = slot.pool.refused.get();
+  figures.pool.cpu_ms = to_ms(slot.pool.cpu_ns.get());
   return figures;
 }
 
@@ -79,19 +83,25 @@ void subtract_counters(Figures& from, const Figures& base) {
   from.pool.cpu_ms = std::max(0.0, from.pool.cpu_ms - base.pool.cpu_ms);
 }
 
-Loop loop_of(const LoopFigures& figures, const LoopFigures& base, std::uint64_t now_ns) {
+Loop loop_of(const LoopFigures& figures, std::uint64_t now_ns) {
   Loop loop;
-  // Before the counter: a turn that ends in between is counted twice for a moment, instead of the whole
-  // of a long one being missed.
-  const std::uint64_t busy_since = figures.busy_since.get();
+  // Before the counter: a turn that ends in between is counted twice for a moment, where otherwise
+  // the whole of a long one would be missed.
+  const std::uint64_t busy_since = figures.meter.busy_since_ns.get();
   loop.busy_ms = busy_since == 0 ? 0 : to_ms(minus(now_ns, busy_since));
-  loop.active_ms =
-      to_ms(minus(figures.loop_busy_ns.get(), base.loop_busy_ns.get())) + loop.busy_ms;
-  loop.idle_ms = to_ms(minus(figures.loop_idle_ns.get(), base.loop_idle_ns.get()));
-  loop.cpu_ms = to_ms(minus(figures.loop_cpu_ns.get(), base.loop_cpu_ns.get()));
-  loop.turns = minus(figures.loop_turns.get(), base.loop_turns.get());
-  loop.lag_ms = to_ms(figures.loop_lag_max_ns.get());
+  loop.active_ms = to_ms(figures.meter.busy_ns.get()) + loop.busy_ms;
+  loop.idle_ms = to_ms(figures.meter.idle_ns.get());
+  loop.cpu_ms = to_ms(figures.meter.cpu_ns.get());
+  loop.turns = figures.meter.turns.get();
+  loop.lag_ms = to_ms(figures.meter.lag_ns.get());
   return loop;
+}
+
+void subtract_counters(Loop& from, const LoopFigures& base) {
+  from.active_ms = std::max(0.0, from.active_ms - to_ms(base.meter.busy_ns.get()));
+  from.idle_ms = std::max(0.0, from.idle_ms - to_ms(base.meter.idle_ns.get()));
+  from.cpu_ms = std::max(0.0, from.cpu_ms - to_ms(base.meter.cpu_ns.get()));
+  from.turns = minus(from.turns, base.meter.turns.get());
 }
 
 struct SlotCopy {
@@ -102,48 +112,49 @@ struct SlotCopy {
   HistogramSnapshot latency;
 };
 
+void describe(WorkerReport& worker, const Entry& entry, std::uint64_t now_ns) {
+  worker.number = entry.number.get();
+  worker.pid = entry.pid.get();
+  worker.generation = entry.generation.get();
+  worker.state = entry.state();
+  worker.stopped = entry.stopped.get() != 0;
+  worker.started = entry.started_unix_ms.get();
+  worker.uptime_ms = minus(now_ns, entry.started_steady_ns.get()) / 1'000'000;
+  worker.restarts = entry.restarts.get();
+}
+
 SlotCopy copy_once(const Scoreboard& board, unsigned index, std::uint64_t id,
                    std::uint64_t now_ns) {
-  const Entry& entry = board.entry(index);
   const Slot& slot = board.slot(index);
+  // The base has pages from the slot's second worker on; reading it sooner would allocate them.
+  const Slot* base = board.entry(index).claims.get() > 1 ? &board.base(index) : nullptr;
   SlotCopy copy;
   copy.all = figures_of(slot);
   copy.latency = HistogramSnapshot(slot.latency);
-  // The base pages exist from the second worker on; reading them sooner would allocate them.
-  const bool has_base = entry.claims.get() > 1;
-  const Slot& base = has_base ? board.base(index) : slot;
   if (id != 0) {
-    static const Slot kNothing{};
-    WorkerReport worker;
+    WorkerReport& worker = copy.worker.emplace();
     static_cast<Figures&>(worker) = copy.all;
+    worker.id = id;
+    describe(worker, board.entry(index), now_ns);
+    worker.loop = loop_of(slot.loop, now_ns);
     HistogramSnapshot own = copy.latency;
-    if (has_base) {
-      subtract_counters(worker, figures_of(base));
-      own.subtract(HistogramSnapshot(base.latency));
+    if (base != nullptr) {
+      subtract_counters(worker, figures_of(*base));
+      subtract_counters(worker.loop, base->loop);
+      own.subtract(HistogramSnapshot(base->latency));
     }
     worker.latency = latency_of(own);
-    worker.id = id;
-    worker.number = entry.number.get();
-    worker.pid = entry.pid.get();
-    worker.generation = entry.generation.get();
-    worker.state = entry.state();
-    worker.stopped = entry.stopped.get() != 0;
-    worker.started = entry.started_unix_ms.get();
-    worker.uptime_ms = minus(now_ns, entry.started_steady_ns.get()) / 1'000'000;
-    worker.restarts = entry.restarts.get();
-    worker.loop = loop_of(slot.loop, has_base ? base.loop : kNothing.loop, now_ns);
     if (worker.uptime_ms > 0) {
       worker.loop.utilization =
           std::min(1.0, worker.loop.active_ms / static_cast<double>(worker.uptime_ms));
     }
-    copy.worker = worker;
   }
-  if (has_base) copy.latency.raise_max(base.latency.max_us.get());
+  if (base != nullptr) copy.latency.raise_max(base->latency.max_us.get());
   return copy;
 }
 
-// The primary may give the slot to another worker while we copy it; then the copy is of neither. Ends
-// after a few tries, because a board whose ids keep changing is damaged.
+// The primary may give the slot to another worker while we copy it; then the copy is of neither.
+// Ends after a few tries, because a board whose ids keep changing is damaged.
 SlotCopy copy_of(const Scoreboard& board, unsigned index, std::uint64_t now_ns) {
   constexpr int kTries = 3;
   const Entry& entry = board.entry(index);

@@ -9,9 +9,9 @@
 
 namespace brigade::stats {
 
-/// A copy of what the board says now, taken without a lock and without stopping anyone: figures of one
-/// worker may be a few requests apart. Never fails: a damaged board gives wrong numbers, not a crash.
-/// Costs some 2 us for each worker. Thread: any.
+/// A copy of what the board says now, taken without a lock and without stopping anyone: figures of
+/// one worker may be a few requests apart. Never fails: a damaged board gives wrong numbers, not a
+/// crash. Costs some 2 us for each worker. Thread: any.
 Report read(const Scoreboard& board);
 
 /// The same at a given steady_clock time in ns.

@@ -25,10 +25,10 @@ std::uint64_t steady_ns() {
 }
 
 void copy_counters(const LoopFigures& from, LoopFigures& to) {
-  to.loop_busy_ns.set(from.loop_busy_ns.get());
-  to.loop_idle_ns.set(from.loop_idle_ns.get());
-  to.loop_turns.set(from.loop_turns.get());
-  to.loop_cpu_ns.set(from.loop_cpu_ns.get());
+  to.meter.busy_ns.set(from.meter.busy_ns.get());
+  to.meter.idle_ns.set(from.meter.idle_ns.get());
+  to.meter.turns.set(from.meter.turns.get());
+  to.meter.cpu_ns.set(from.meter.cpu_ns.get());
   to.connections_total.set(from.connections_total.get());
   to.requests.set(from.requests.get());
   for (std::size_t i = 0; i < std::size(from.responses); ++i) {
@@ -39,20 +39,20 @@ void copy_counters(const LoopFigures& from, LoopFigures& to) {
 }
 
 void copy_counters(const PoolFigures& from, PoolFigures& to) {
-  to.pool_done.set(from.pool_done.get());
-  to.pool_failed.set(from.pool_failed.get());
-  to.pool_refused.set(from.pool_refused.get());
-  to.pool_cpu_ns.set(from.pool_cpu_ns.get());
+  to.done.set(from.done.get());
+  to.failed.set(from.failed.get());
+  to.refused.set(from.refused.get());
+  to.cpu_ns.set(from.cpu_ns.get());
 }
 
 void clear_gauges(Slot& slot) {
   slot.loop.connections_open.set(0);
   slot.loop.in_flight.set(0);
-  slot.loop.busy_since.set(0);
-  slot.loop.loop_lag_max_ns.set(0);
-  slot.pool.pool_threads.set(0);
-  slot.pool.pool_busy.set(0);
-  slot.pool.pool_queued.set(0);
+  slot.loop.meter.busy_since_ns.set(0);
+  slot.loop.meter.lag_ns.set(0);
+  slot.pool.threads.set(0);
+  slot.pool.busy.set(0);
+  slot.pool.queued.set(0);
 }
 
 }  // namespace
@@ -65,15 +65,14 @@ Result<Scoreboard> Scoreboard::create(unsigned slots) {
   if (!segment) return segment.error();
   Scoreboard board(std::move(*segment), slots);
   Header& header = board.header();
-  header.layout = {kMagic,         kLayoutVersion, slots, sizeof(Header), sizeof(Entry),
-                   sizeof(Slot)};
+  header.layout = {kMagic, kLayoutVersion, slots, sizeof(Header), sizeof(Entry), sizeof(Slot)};
   header.primary.pid.set(::getpid());
   header.primary.started_unix_ms.set(unix_ms());
   return board;
 }
 
 Result<Scoreboard> Scoreboard::attach(Fd fd) {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd.get(), &status) != 0) {
     return Error::from_errno(errno, fmt::format("scoreboard: fstat of fd {}", fd.get()));
   }
@@ -96,7 +95,8 @@ Result<Scoreboard> Scoreboard::attach(Fd fd) {
     return Error(EINVAL, "scoreboard: laid out by a differently built program");
   }
   if (layout.slots == 0 || layout.slots > kMaxSlots || layout_size(layout.slots) != size) {
-    return Error(EINVAL, fmt::format("scoreboard: {} slots do not fit {} bytes", layout.slots, size));
+    return Error(EINVAL,
+                 fmt::format("scoreboard: {} slots do not fit {} bytes", layout.slots, size));
   }
   board.slots_ = layout.slots;
   return board;
@@ -146,9 +146,7 @@ void Scoreboard::take_base(unsigned index) {
 void Scoreboard::release_slot(unsigned index) {
   Entry& entry = this->entry(index);
   entry.set_state(WorkerState::dead);
-  for (ListenerBoard& board : header().listeners) {
-    if (board.key.get() != 0) board.leave(index);
-  }
+  for (ListenerBoard& board : header().listeners) board.leave(index);
   clear_gauges(slot(index));
   entry.id.store(0, std::memory_order_release);
 }
@@ -178,6 +176,8 @@ std::optional<unsigned> Scoreboard::find_listener(std::uint64_t key) const {
   return std::nullopt;
 }
 
-void Scoreboard::remove_listener(unsigned index) { listener(index).key.set(0); }
+void Scoreboard::remove_listener(unsigned index) {
+  listener(index).key.set(0);
+}
 
 }  // namespace brigade::stats

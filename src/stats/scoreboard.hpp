@@ -1,17 +1,22 @@
-// The scoreboard: one shared segment with every worker's figures. Any process that has it mapped reads
-// it without asking anybody, and what a worker counted outlives the worker.
+// The scoreboard: one shared segment with every worker's figures. Any process that has it mapped
+// reads it without asking anybody, and what a worker counted outlives the worker.
 //
 // Invariants:
-// - Counters of a slot are never reset, not when its worker dies and not when another gets the slot.
-//   The sum over all slots is therefore right after a death at any instruction: there is no moment at
-//   which a dead worker's counts are moved, and so none at which they are lost or counted twice.
-// - To show what the present worker did, the primary copies the counters to the slot's `base` when it
+// - There is no lock in it, so nobody can die or be stopped while holding one.
+// - Counters of a slot are never reset, not when its worker dies and not when another gets the
+// slot.
+//   The sum over all slots is therefore right after a death at any instruction: there is no moment
+//   at which a dead worker's counts are moved, and so none at which they are lost or counted twice.
+// - To show what the present worker did, the primary copies the counters to the slot's `base` when
+// it
 //   gives the slot out; a worker's own figure is slot minus base.
-// - Gauges are true of a living process only. The primary clears them in `release_slot`, once it has
+// - Gauges are true of a living process only. The primary clears them in `release_slot`, once it
+// has
 //   reaped the worker: before that, the worker could write them again.
 // - Each figure has one kind of writer (see slot.hpp). The exception is the maximum latency, which
 //   cannot be subtracted: the primary moves it to the base while the slot has no worker.
-// - A worker runs application code, so a reader believes nothing: sizes are checked against the sealed
+// - A worker runs application code, so a reader believes nothing: sizes are checked against the
+// sealed
 //   mapping once, at attach, and kept outside it; no index or enum is used as it stands.
 #pragma once
 
@@ -35,9 +40,10 @@ struct SlotClaim {
   std::uint64_t restarts = 0;
 };
 
-/// Move-only. Give it as many slots as workers can be alive at once: twice the number of workers, as
-/// a reload starts successors first. A single process takes `create(1)` and claims the slot itself.
-/// Thread: slots and readers, any; claim_slot, release_slot, add_ and remove_listener, the primary's.
+/// Move-only. Give it as many slots as workers can be alive at once: twice the number of workers,
+/// as a reload starts successors first. A single process takes `create(1)` and claims the slot
+/// itself. Thread: slots and readers, any; claim_slot, release_slot, add_ and remove_listener, the
+/// primary's.
 class Scoreboard {
  public:
   /// `slots` is 1 to kMaxSlots. Takes 64 bytes per slot and what is touched of its 16 KB.
@@ -72,8 +78,7 @@ class Scoreboard {
   std::size_t size() const { return segment_.size(); }
 
  private:
-  Scoreboard(SharedSegment segment, unsigned slots)
-      : segment_(std::move(segment)), slots_(slots) {}
+  Scoreboard(SharedSegment segment, unsigned slots) : segment_(std::move(segment)), slots_(slots) {}
 
   template <class T>
   T* at(std::size_t offset) {
@@ -99,8 +104,8 @@ class Scoreboard {
   void take_base(unsigned index);
 
   SharedSegment segment_;
-  // From the header, once, at attach. A worker that scribbles over the header must not be able to send
-  // a reader outside the mapping.
+  // From the header, once, at attach. A worker that scribbles over the header must not be able to
+  // send a reader outside the mapping.
   unsigned slots_;
 };
 

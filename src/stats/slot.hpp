@@ -1,30 +1,35 @@
 // What stands in the scoreboard: the layout that processes of one build, or of two during a reload,
 // agree on. Any change here changes kLayoutVersion.
 //
-// Every cache line has one kind of writer: the primary, one worker's loop thread, or one worker's pool.
+// Every cache line has one kind of writer: the primary, one worker's loop thread, or one worker's
+// pool.
 #pragma once
 
+#include <brigade/cells.hpp>
+#include <brigade/loop_meter.hpp>
+#include <brigade/pool_meter.hpp>
 #include <brigade/stats.hpp>
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <type_traits>
 
-#include "stats/cells.hpp"
+
 #include "stats/histogram.hpp"
 
 namespace brigade::stats {
 
-inline constexpr std::uint64_t kMagic = 0x6472'6f62'6567'6962;  // "bigebord"
+inline constexpr std::uint64_t kMagic = 0x0065'6461'6769'7262;  // "brigade"
 inline constexpr std::uint32_t kLayoutVersion = 1;
 inline constexpr unsigned kMaxSlots = 256;
 inline constexpr unsigned kMaxListeners = 16;
 inline constexpr std::size_t kCacheLine = 64;
 inline constexpr std::size_t kPage = 4096;
 
-/// Who accepts from one listening socket. Bit n of word n / 64 is set while the worker in slot n has
-/// the socket in its epoll set. The one place in the board with several writers.
+/// Who accepts from one listening socket. Bit n of word n / 64 is set while the worker in slot n
+/// has the socket in its epoll set. The one place in the board with several writers.
 struct alignas(kCacheLine) ListenerBoard {
   /// A hash of the address, 0 while unused. Written by the primary.
   Cell<std::uint64_t> key;
@@ -39,11 +44,11 @@ struct alignas(kCacheLine) ListenerBoard {
   /// Leaves, unless that would leave nobody: `fresh(n)` says whether a listed sibling below `slots`
   /// can be relied on. Returns whether it left.
   ///
-  /// Takes its own bit away first and looks for a sibling then. A compare-and-swap of a word that shows
-  /// a sibling would do for 64 slots, but two workers in different words could each leave because
-  /// of the other. This way, as all steps are sequentially consistent, at least one of two that leave
-  /// together sees the other gone and stays. (Both may; they try again.) A worker that is killed in
-  /// between is merely off the list a little before the primary takes it off.
+  /// Takes its own bit away first and looks for a sibling then. A compare-and-swap of a word that
+  /// shows a sibling would do for 64 slots, but two workers in different words could each leave
+  /// because of the other. This way, as all steps are sequentially consistent, at least one of two
+  /// that leave together sees the other gone and stays. (Both may; they try again.) A worker that
+  /// is killed in between is merely off the list a little before the primary takes it off.
   template <class Fresh>
   bool leave_if_served(unsigned slot, unsigned slots, Fresh fresh) {
     leave(slot);
@@ -111,14 +116,7 @@ struct alignas(kCacheLine) Entry {
 /// watchdog look at.
 struct alignas(kCacheLine) LoopFigures {
   Gauge connections_open;
-  /// steady_clock ns at which the loop woke up; 0 while it sleeps. The heartbeat.
-  Cell<std::uint64_t> busy_since;
-  /// The longest turn of the current second.
-  Cell<std::uint64_t> loop_lag_max_ns;
-  Counter loop_busy_ns;
-  Counter loop_idle_ns;
-  Counter loop_turns;
-  Counter loop_cpu_ns;
+  LoopMeter meter;
   Gauge in_flight;
 
   Counter connections_total;
@@ -136,15 +134,7 @@ struct alignas(kCacheLine) LoopFigures {
 };
 
 /// Written by any thread of the worker's pools.
-struct alignas(kCacheLine) PoolFigures {
-  SharedGauge pool_threads;
-  SharedGauge pool_busy;
-  SharedGauge pool_queued;
-  SharedCounter pool_done;
-  SharedCounter pool_failed;
-  SharedCounter pool_refused;
-  SharedCounter pool_cpu_ns;
-};
+struct alignas(kCacheLine) PoolFigures : PoolMeter {};
 
 /// One worker's figures. On pages of its own, so that a slot nobody used costs nothing.
 struct alignas(kPage) Slot {

@@ -41,33 +41,47 @@ ThreadPoolOptions filled(ThreadPoolOptions options) {
 
 PoolCore::PoolCore(ThreadPoolOptions options)
     : options_(filled(std::move(options))), meter_(options_.meter ? *options_.meter : own_meter_) {
-  // Signals are the loop's business: block them all while threads inherit the mask.
-  sigset_t all;
+  // Signals are the loop's business: block them while threads inherit the mask. Not those that a fault
+  // raises: the kernel kills a process that blocks them, and no crash handler would run.
+  sigset_t blocked;
   sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  for (unsigned index = 0; index < options_.threads; ++index) {
-    threads_.emplace_back([this, index] { thread_main(index); });
+  ::sigfillset(&blocked);
+  for (int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT}) {
+    ::sigdelset(&blocked, fault);
+  }
+  ::pthread_sigmask(SIG_SETMASK, &blocked, &before);
+  try {
+    for (unsigned index = 0; index < options_.threads; ++index) {
+      threads_.emplace_back([this, index] { thread_main(index); });
+    }
+  } catch (...) {  // no room for another thread: end those that are there, they use this object
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    end_threads();
+    throw;
   }
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  meter_.threads.fetch_add(options_.threads, relaxed);
+  meter_.threads.add(options_.threads);
 }
 
 PoolCore::~PoolCore() {
+  end_threads();
+  meter_.threads.sub(options_.threads);
+}
+
+void PoolCore::end_threads() {
   {
     const std::lock_guard lock(mutex_);
     ending_ = true;
     work_.notify_all();
   }
   for (std::thread& thread : threads_) thread.join();
-  meter_.threads.fetch_sub(options_.threads, relaxed);
 }
 
 bool PoolCore::submit(PoolJob& job) {
   const std::lock_guard lock(mutex_);
   const std::size_t queued = queued_.load(relaxed);
   if (closed_ || queued + running_ >= options_.threads + options_.max_queue) {
-    meter_.refused.fetch_add(1, relaxed);
+    meter_.refused.add();
     return false;
   }
   job.state_ = PoolJob::State::queued;
@@ -76,7 +90,7 @@ bool PoolCore::submit(PoolJob& job) {
   (last_ ? last_->next_ : first_) = &job;
   last_ = &job;
   queued_.store(queued + 1, relaxed);
-  meter_.queued.fetch_add(1, relaxed);
+  meter_.queued.add();
   if (queued + 1 > spinning_) work_.notify_one();
   return true;
 }
@@ -85,7 +99,7 @@ void PoolCore::unlink(PoolJob& job) {
   (job.previous_ ? job.previous_->next_ : first_) = job.next_;
   (job.next_ ? job.next_->previous_ : last_) = job.previous_;
   queued_.store(queued_.load(relaxed) - 1, relaxed);
-  meter_.queued.fetch_sub(1, relaxed);
+  meter_.queued.sub();
 }
 
 bool PoolCore::withdraw(PoolJob& job) {
@@ -141,8 +155,8 @@ PoolJob* PoolCore::next_job() {
 }
 
 void PoolCore::finish(PoolJob& job, bool succeeded) {
-  meter_.done.fetch_add(1, relaxed);
-  if (!succeeded) meter_.failed.fetch_add(1, relaxed);
+  meter_.done.add();
+  if (!succeeded) meter_.failed.add();
   const std::lock_guard lock(mutex_);
   --running_;
   if (job.abandoned_) {
@@ -160,11 +174,11 @@ void PoolCore::thread_main(unsigned index) {
   const auto self = static_cast<id_t>(::gettid());
   ::setpriority(PRIO_PROCESS, self, ::getpriority(PRIO_PROCESS, self) + options_.nice);
   while (PoolJob* job = next_job()) {
-    meter_.busy.fetch_add(1, relaxed);
+    meter_.busy.add();
     const std::uint64_t before = thread_cpu_ns();
     const bool succeeded = job->work();
-    meter_.cpu_ns.fetch_add(thread_cpu_ns() - before, relaxed);
-    meter_.busy.fetch_sub(1, relaxed);
+    meter_.cpu_ns.add(thread_cpu_ns() - before);
+    meter_.busy.sub();
     finish(*job, succeeded);
   }
 }

@@ -30,13 +30,14 @@ class PoolCore {
   std::size_t queued();
 
  private:
+  void end_threads();
   void thread_main(unsigned index);
   PoolJob* next_job();
   void finish(PoolJob& job, bool succeeded);
   void unlink(PoolJob& job);
 
   ThreadPoolOptions options_;  // constant after construction
-  PoolMeter own_meter_;
+  PoolMeter own_meter_{};
   PoolMeter& meter_;
   std::vector<std::thread> threads_;
 

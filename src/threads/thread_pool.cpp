@@ -7,22 +7,28 @@ namespace detail {
 
 bool PoolJob::submit() {
   loop_ = &Loop::current();
-  refused_ = !core_->submit(*this);
-  return !refused_;
+  submitted_ = core_->submit(*this);
+  if (submitted_) return true;
+  refused_ = true;
+  if (spend_budget()) return false;
+  resume_later();  // one that asks again and again must not starve the loop
+  return true;
 }
 
 void PoolJob::abandon() {
-  if (state_ != State::idle && state_ != State::ended) core_->abandon(*this);
+  if (submitted_) core_->abandon(*this);
 }
 
 void PoolJob::on_delivered() {
-  state_ = State::ended;
+  submitted_ = false;
   resume();
 }
 
 void PoolJob::on_cancel() {
   // A job that has begun is waited for; its result is dropped.
-  if (core_->withdraw(*this)) resume_later();
+  if (!submitted_ || !core_->withdraw(*this)) return;
+  submitted_ = false;
+  resume_later();
 }
 
 }  // namespace detail

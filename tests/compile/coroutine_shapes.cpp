@@ -1,13 +1,13 @@
-// The shapes that users write, against the real Task and ThreadPool. Built twice, at -O0 and at -O2:
-// compilers get these wrong at one level and right at the other.
+// The shapes that users write, against the real Task and ThreadPool. Built twice, at -O0 and at
+// -O2: compilers get these wrong at one level and right at the other.
 //
 // Invariant: every object made is destroyed once. Token counts itself, and the fixture's end checks
-// the count, and that no coroutine frame is left. On purpose, nothing here is written the careful way
-// that our own sources are (one co_await a line, callables named first).
+// the count, and that no coroutine frame is left. On purpose, nothing here is written the careful
+// way that our own sources are (one co_await a line, callables named first).
+#include <gtest/gtest.h>
 #include <brigade/loop.hpp>
 #include <brigade/task.hpp>
 #include <brigade/thread_pool.hpp>
-#include <gtest/gtest.h>
 
 #include <atomic>
 #include <stdexcept>
@@ -30,8 +30,12 @@ struct Token {
 };
 constexpr int whole = 51;  // the text's length, so that a moved-from or destroyed token shows
 
-int length(const Token& token) { return static_cast<int>(token.text.size()); }
-int length_of_both(Token first, Token second) { return length(first) + length(second); }
+int length(const Token& token) {
+  return static_cast<int>(token.text.size());
+}
+int length_of_both(Token first, Token second) {
+  return length(first) + length(second);
+}
 
 class Shapes : public testing::Test {
  protected:
@@ -49,7 +53,9 @@ struct Options {
   std::vector<std::string> tags = {};
 };
 
-Task<bool> yes() { co_return true; }
+Task<bool> yes() {
+  co_return true;
+}
 Task<bool> yes_from(ThreadPool pool) {
   co_return co_await pool.run([] { return true; });
 }
@@ -61,7 +67,9 @@ Task<int> configure(ThreadPool pool, Token text, Options options) {
   co_await pool.run([] {});
   co_return length(text) + length(options.name) + options.extra;
 }
-Task<Token> make_token() { co_return Token(); }
+Task<Token> make_token() {
+  co_return Token();
+}
 Task<> fail(Token) {
   throw std::runtime_error("on purpose");
   co_return;

@@ -1,14 +1,14 @@
-// Numbers in shared memory, by who may write them.
+// Numbers that may lie in shared memory, by who may write them.
 //
-// All are relaxed: each figure stands for itself, and no reader draws a conclusion from the order of
-// two of them. All are address-free and zero is their starting value, so that a fresh memfd needs no
-// construction.
+// All are relaxed: each figure stands for itself, and no reader draws a conclusion from the order
+// of two of them. All are address-free and zero is their starting value, so that a fresh memfd
+// needs no construction.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 
-namespace brigade::stats {
+namespace brigade {
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 static_assert(std::atomic<std::int64_t>::is_always_lock_free);
@@ -23,8 +23,8 @@ struct Cell {
   T get() const { return v.load(std::memory_order_relaxed); }
 };
 
-/// Counts up; one writer. A load and a store instead of fetch_add: nobody else writes, so the bus lock
-/// (some 20 cycles, and a full barrier) would buy nothing. Compiles to a plain `add [mem], n`.
+/// Counts up; one writer. A load and a store instead of fetch_add: nobody else writes, so the bus
+/// lock (some 20 cycles, and a full barrier) would buy nothing. Compiles to a plain `add [mem], n`.
 struct Counter {
   std::atomic<std::uint64_t> v;
 
@@ -44,8 +44,8 @@ struct SharedCounter {
   std::uint64_t get() const { return v.load(std::memory_order_relaxed); }
 };
 
-/// Goes up and down; one writer. Below zero reads as zero: a gauge that was cleared while its worker
-/// still had something to subtract must not show as 18 quintillion.
+/// Goes up and down; one writer. Below zero reads as zero: a gauge that was cleared while its
+/// worker still had something to subtract must not show as 18 quintillion.
 struct Gauge {
   std::atomic<std::int64_t> v;
 
@@ -73,4 +73,4 @@ struct SharedGauge {
   }
 };
 
-}  // namespace brigade::stats
+}  // namespace brigade

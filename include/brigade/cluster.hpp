@@ -1,0 +1,122 @@
+// Several processes on one port: a primary that starts, watches and replaces workers.
+//
+// The shape of Node's cluster module, for those who want the plain pieces; `cluster::run` and
+// `brigade::run` put them together. A worker is this same program executed anew, never a bare fork: so
+// main() runs in every worker from its beginning, and asks which one it is.
+#pragma once
+
+#include <brigade/child.hpp>
+#include <brigade/cluster_run.hpp>
+#include <brigade/stats.hpp>
+#include <brigade/time.hpp>
+
+#include <csignal>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace brigade::cluster {
+
+using stats::WorkerState;
+
+/// True in a process that a Primary started as its worker.
+bool is_worker();
+inline bool is_primary() { return !is_worker(); }
+
+namespace detail {
+class PrimaryCore;
+class WorkerProcess;
+}  // namespace detail
+
+/// The primary's handle on one worker. Valid until that worker's exit callback has returned, or its
+/// disconnect callback where that comes later. Primary's thread only.
+class Worker {
+ public:
+  /// 1, 2, 3, …; never used again, a replacement has a new one.
+  std::uint64_t id() const;
+  /// The position it fills, from 0; its replacement fills the same.
+  std::uint32_t number() const;
+  pid_t pid() const;
+  WorkerState state() const;
+  /// The channel is open: it can be asked for something.
+  bool is_connected() const;
+  bool is_dead() const;
+  /// Nothing before it has disconnected or exited. Then: whether it left because it was asked to, or
+  /// said goodbye first. Exit code 0 alone does not make an exit voluntary.
+  std::optional<bool> exited_after_disconnect() const;
+
+  /// Asks it to drain: stop accepting, finish, exit. It is not replaced.
+  void disconnect();
+  /// Sends a signal at once. False when it is dead. The death counts as involuntary.
+  bool kill(int signal = SIGTERM);
+
+ private:
+  friend class detail::WorkerProcess;
+  explicit Worker(detail::WorkerProcess& process) : process_(process) {}
+  detail::WorkerProcess& process_;
+};
+
+struct PrimaryOptions {
+  // Behaviour.
+  /// Arguments of the workers' main(), the program's name first. Empty: this process's own.
+  std::vector<std::string> arguments = {};
+  /// How many workers this primary may ever hold at once, successors during a reload included.
+  unsigned max_workers = 128;
+  /// Replace workers that die. Off: Node's behaviour, it is the exit callback's business.
+  bool restart = true;
+  Duration first_restart_delay = std::chrono::milliseconds(100);
+  Duration longest_restart_delay = std::chrono::seconds(30);
+  /// A successor that does not listen in this time ends the reload.
+  Duration listen_timeout = std::chrono::seconds(30);
+  /// Draining workers are killed after this time.
+  Duration drain_deadline = std::chrono::seconds(30);
+  /// How long a draining worker leaves an idle connection open, in case a request is on its way. It
+  /// answers that one with `Connection: close`. At a stop it is a quarter of it.
+  Duration drain_quiet = std::chrono::seconds(1);
+};
+
+/// Supervises workers. Makes a loop for its thread unless there is one. One per process.
+class Primary {
+ public:
+  explicit Primary(PrimaryOptions options = {});
+  Primary(const Primary&) = delete;
+  Primary& operator=(const Primary&) = delete;
+  /// Kills what is left.
+  ~Primary();
+
+  /// Starts a worker at the next free position, with `environment` laid over this process's own. Null
+  /// while the primary drains, or when max_workers are there.
+  Worker* fork(const std::map<std::string, std::string>& environment = {});
+
+  // Order: fork, online, listening (once per socket), then disconnect and exit in either order. `fork`
+  // comes from the loop, so that a callback set right after fork() sees it. Several callbacks of one
+  // kind are called in the order they were added.
+  using WorkerCallback = std::function<void(Worker&)>;
+  void on_fork(WorkerCallback callback);
+  /// Its program is about to run; it serves nothing yet.
+  void on_online(WorkerCallback callback);
+  void on_listening(std::function<void(Worker&, const std::string& address)> callback);
+  void on_disconnect(WorkerCallback callback);
+  void on_exit(std::function<void(Worker&, ExitStatus)> callback);
+
+  /// Living workers, by id.
+  std::vector<Worker*> workers() const;
+
+  /// Replaces the workers one after another, from the program now at this one's path.
+  void reload();
+  /// Drains all workers; run() then returns 0. A second call kills them instead.
+  void shutdown();
+
+  /// Supervises until all workers are gone. SIGTERM and SIGINT mean shutdown(), SIGHUP reload(). Returns
+  /// the process's exit code: 0 after a drain, 1 when the first workers could not start, 128 + signal
+  /// when a second signal cut the drain short.
+  int run();
+
+ private:
+  std::unique_ptr<detail::PrimaryCore> core_;
+};
+
+}  // namespace brigade::cluster

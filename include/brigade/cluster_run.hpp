@@ -1,0 +1,67 @@
+// cluster::run: a whole main() for a program that serves from several processes.
+#pragma once
+
+#include <brigade/time.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace brigade::cluster {
+
+/// Where to listen. From the command line and the environment, or the program's own default.
+struct Place {
+  /// A numeric address; empty: every address of the machine.
+  std::string host = {};
+  /// 0: the kernel chooses; the primary prints which.
+  std::uint16_t port = 3000;
+  /// The port was asked for on the command line or in the environment, so it goes before one that the
+  /// program names itself.
+  bool port_given = false;
+  bool host_given = false;
+};
+
+/// What the primary knows once every worker listens.
+struct Ready {
+  std::string url;  // of the first socket: "http://127.0.0.1:3000"
+  pid_t primary = 0;
+  std::vector<pid_t> workers;  // empty with --workers 0
+};
+
+/// Each has a command-line option and an environment variable, which win in this order: command line,
+/// environment, this struct.
+struct RunOptions {
+  /// --workers N|max, BRIGADE_WORKERS. 0: no primary, this process serves (for a debugger).
+  /// Default: available_parallelism().
+  std::optional<unsigned> workers = {};
+  /// --port, BRIGADE_PORT.
+  std::uint16_t port = 3000;
+  /// --host, BRIGADE_HOST.
+  std::string host = {};
+  /// --pin, BRIGADE_PIN=1: worker n runs on the n-th allowed CPU only.
+  bool pin = false;
+  /// A line for --help.
+  std::string description = {};
+  /// Draining is cut short after this time. BRIGADE_DRAIN_SECONDS.
+  Duration drain_deadline = std::chrono::seconds(30);
+  bool port_given = false;  // set by run()
+  bool host_given = false;
+  /// Called in the primary (or the only process) when all listen, after the line with the URL was
+  /// printed. May be empty.
+  std::function<void(const Ready&)> on_ready = {};
+};
+
+/// Reads the options, then becomes the primary, or calls `serve` as the worker (or as the only process)
+/// and returns what it returns. Bad options: a message, and 2. `serve` usually ends with
+/// `return server.listen(place).run();`.
+int run(int argc, char** argv, RunOptions options, const std::function<int(const Place&)>& serve);
+
+/// Which worker this process is, from 0, and how many there are meant to be; 0 and 1 when alone.
+unsigned worker_number();
+unsigned worker_count();
+
+}  // namespace brigade::cluster

@@ -1,0 +1,105 @@
+// An HTTP/1.1 server: routes, limits, and the sockets it listens on.
+//
+//     http::Server server;
+//     server.get("/", [](http::Request&) { return http::text("Hello"); });
+//     return server.listen(8000).run();
+//
+// In a cluster's worker its socket is the primary's, shared with the other workers; elsewhere its own.
+#pragma once
+
+#include <brigade/cluster_run.hpp>
+#include <brigade/http/error.hpp>
+#include <brigade/http/handler.hpp>
+#include <brigade/time.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace brigade::http {
+
+struct ServerOptions {
+  // Limits. What passes one is answered and the connection closed.
+  std::size_t max_request_line = 8192;   // bytes; 414
+  std::size_t max_fields = 32768;        // bytes of all field lines; 431
+  std::size_t max_field_count = 100;     // 431
+  std::size_t max_body = 1 << 20;        // bytes, decoded; 413
+  /// Connections at once in this process. 0: nine tenths of the descriptors it may open.
+  std::size_t max_connections = 0;
+  /// Bytes of answers that may wait for a client which does not read, before its next request is looked
+  /// at.
+  std::size_t max_pending_output = 256 << 10;
+
+  // Times, all counted from the phase's beginning, so that a slow drip does not extend them.
+  /// From a connection's or a request's first byte to its last field; then 408.
+  Duration header_timeout = std::chrono::seconds(10);
+  /// A body may take this long, and a second more for each body_min_rate bytes that came; then 408.
+  Duration body_timeout = std::chrono::seconds(10);
+  std::size_t body_min_rate = 1024;
+  /// Between requests. The connection is closed without a word.
+  Duration idle_timeout = std::chrono::seconds(60);
+  /// For a client to take the next byte of an answer.
+  Duration write_timeout = std::chrono::seconds(30);
+
+  // Performance.
+  int backlog = 4096;
+};
+
+namespace detail {
+class ServerCore;
+}
+
+/// Loop thread only, once it serves. Several servers may serve on one loop.
+class Server {
+ public:
+  explicit Server(ServerOptions options = {});
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  ~Server();
+
+  /// Patterns: "/users/:id", "/files/*path". Throws std::invalid_argument for a pattern that makes no
+  /// sense or is there already. All routes are added before it serves.
+  Server& route(Method method, const std::string& pattern, Handler handler);
+  Server& get(const std::string& pattern, Handler handler) {
+    return route(Method::get, pattern, std::move(handler));
+  }
+  Server& post(const std::string& pattern, Handler handler) {
+    return route(Method::post, pattern, std::move(handler));
+  }
+  Server& put(const std::string& pattern, Handler handler) {
+    return route(Method::put, pattern, std::move(handler));
+  }
+  Server& patch(const std::string& pattern, Handler handler) {
+    return route(Method::patch, pattern, std::move(handler));
+  }
+  Server& del(const std::string& pattern, Handler handler) {
+    return route(Method::delete_, pattern, std::move(handler));
+  }
+  /// Around all routes, those added before it as well. Not found (404) and method not allowed (405)
+  /// pass through it too.
+  Server& use(Middleware middleware);
+  /// Instead of the default, which answers HttpError with its status, Overloaded with 503 and
+  /// Retry-After, anything else with 500 and a log line; all as {"error": …}.
+  Server& on_error(ErrorHandler handler);
+
+  /// Where to listen; may be called several times. Port 0: the kernel chooses.
+  Server& listen(std::uint16_t port) { return listen(cluster::Place{.port = port}); }
+  Server& listen(cluster::Place place);
+
+  /// Serves until the process is told to stop, and has finished what it had. Returns the exit code: 0,
+  /// or 1 when it cannot listen (the reason is logged, or told by the primary). Makes a loop for this
+  /// thread unless there is one.
+  int run();
+  /// The same inside a task, to serve beside others: `co_await when_all(a.serve(), b.serve())`. Throws
+  /// ErrorException when it cannot listen.
+  Task<> serve();
+  /// What it listens on: "0.0.0.0:8000". Empty before.
+  std::vector<std::string> addresses() const;
+  /// Stops accepting, finishes what is in flight; serve() then returns.
+  void close();
+
+ private:
+  std::unique_ptr<detail::ServerCore> core_;
+};
+
+}  // namespace brigade::http

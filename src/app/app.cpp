@@ -1,0 +1,104 @@
+#include <brigade/app.hpp>
+#include <brigade/stats.hpp>
+#include <brigade/system.hpp>
+
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+#include <algorithm>
+
+#include "cluster/own_slot.hpp"
+#include "stats/report.hpp"
+
+namespace brigade {
+
+App::App(cluster::Place place, http::ServerOptions options)
+    : place_(std::move(place)), server_(options) {}
+
+App& App::get(const std::string& pattern, http::Handler handler) {
+  server_.get(pattern, std::move(handler));
+  return *this;
+}
+App& App::post(const std::string& pattern, http::Handler handler) {
+  server_.post(pattern, std::move(handler));
+  return *this;
+}
+App& App::put(const std::string& pattern, http::Handler handler) {
+  server_.put(pattern, std::move(handler));
+  return *this;
+}
+App& App::patch(const std::string& pattern, http::Handler handler) {
+  server_.patch(pattern, std::move(handler));
+  return *this;
+}
+App& App::del(const std::string& pattern, http::Handler handler) {
+  server_.del(pattern, std::move(handler));
+  return *this;
+}
+App& App::use(http::Middleware middleware) {
+  server_.use(std::move(middleware));
+  return *this;
+}
+App& App::on_error(http::ErrorHandler handler) {
+  server_.on_error(std::move(handler));
+  return *this;
+}
+
+ThreadPool App::pool(ThreadPoolOptions options) {
+  if (options.threads == 0) {
+    options.threads = std::max(1U, available_parallelism() / cluster::worker_count());
+  }
+  if (!options.meter) options.meter = &cluster::detail::own_slot().figures().pool;
+  return ThreadPool(std::move(options));
+}
+
+Database App::database(const std::string& url, DatabaseOptions options) {
+  return Database::open(url, options).value();
+}
+
+App& App::stats(const std::string& pattern) {
+  return get(pattern, [](http::Request&) {
+    http::Response response =
+        http::json_text(stats::to_json(stats::read(cluster::detail::own_slot().board)));
+    response.set("Cache-Control", "no-store");
+    return response;
+  });
+}
+
+App& App::listen(std::uint16_t port) {
+  cluster::Place place = place_;
+  if (!place_.port_given || listens_) place.port = port;
+  listens_ = true;
+  server_.listen(place);
+  return *this;
+}
+
+int App::serve() {
+  if (!listens_) server_.listen(place_);
+  return server_.run();
+}
+
+int run(int argc, char** argv, AppOptions options, const std::function<void(App&)>& setup) {
+  cluster::RunOptions settings;
+  settings.workers = options.workers;
+  settings.port = options.port;
+  settings.host = options.host;
+  settings.pin = options.pin;
+  settings.description = options.description;
+  settings.drain_deadline = options.drain_deadline;
+  settings.on_ready = options.on_ready;
+  return cluster::run(argc, argv, settings, [&](const cluster::Place& place) {
+    App app(place, options.http);
+    setup(app);
+    return app.serve();
+  });
+}
+
+namespace http {
+
+Response json(const sql::Rows& rows, int status) {
+  return json_text(boost::json::serialize(to_json(rows))).status(status);
+}
+
+}  // namespace http
+}  // namespace brigade

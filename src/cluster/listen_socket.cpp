@@ -1,0 +1,133 @@
+#include "cluster/listen_socket.hpp"
+
+#include <arpa/inet.h>
+#include <brigade/system.hpp>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+#include "base/files.hpp"
+
+namespace brigade::cluster::detail {
+namespace {
+
+struct Target {
+  sockaddr_storage address{};
+  socklen_t size = 0;
+  int family = AF_INET;
+};
+
+Result<Target> parse(const std::string& host, std::uint16_t port) {
+  Target out;
+  sockaddr_in v4{};
+  v4.sin_family = AF_INET;
+  v4.sin_port = htons(port);
+  sockaddr_in6 v6{};
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(port);
+  const std::string name = host == "localhost" ? "127.0.0.1" : host;
+  if (::inet_pton(AF_INET, name.c_str(), &v4.sin_addr) == 1) {
+    std::memcpy(&out.address, &v4, sizeof v4);
+    out.size = sizeof v4;
+    return out;
+  }
+  if (name.empty() || ::inet_pton(AF_INET6, name.c_str(), &v6.sin6_addr) == 1) {
+    std::memcpy(&out.address, &v6, sizeof v6);  // all zero: any address
+    out.size = sizeof v6;
+    out.family = AF_INET6;
+    return out;
+  }
+  return Error(EINVAL, fmt::format("cannot listen on \"{}\": not a numeric IPv4 or IPv6 address", host));
+}
+
+std::string text_of(int fd) {
+  sockaddr_storage bound{};
+  socklen_t size = sizeof bound;
+  ::getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size);
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (bound.ss_family == AF_INET) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, &bound, sizeof v4);
+    ::inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
+    return fmt::format("{}:{}", text.data(), ntohs(v4.sin_port));
+  }
+  sockaddr_in6 v6{};
+  std::memcpy(&v6, &bound, sizeof v6);
+  ::inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
+  return fmt::format("[{}]:{}", text.data(), ntohs(v6.sin6_port));
+}
+
+Error explain(int code, const std::string& host, std::uint16_t port) {
+  const std::string where =
+      host.empty() ? fmt::format("port {}", port) : fmt::format("{}:{}", host, port);
+  if (code == EADDRINUSE) {
+    const std::string who = who_listens_on(port);
+    return Error(code, fmt::format("cannot listen on {}: it is in use{}. Stop that program, or choose "
+                                   "another port with --port.",
+                                   where, who.empty() ? " by another program" : " by " + who));
+  }
+  if (code == EACCES) {
+    std::string first = brigade::detail::read_small_file("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    while (first.ends_with('\n')) first.pop_back();
+    return Error(code, fmt::format("cannot listen on {}: ports below {} are for root. Choose a higher "
+                                   "port with --port, or give the program the right with "
+                                   "`setcap cap_net_bind_service=+ep PROGRAM`.",
+                                   where, first.empty() ? "1024" : first));
+  }
+  if (code == EADDRNOTAVAIL) {
+    return Error(code, fmt::format("cannot listen on {}: this machine has no such address", where));
+  }
+  return Error::from_errno(code, fmt::format("cannot listen on {}", where));
+}
+
+Result<ListenSocket> open(const Target& target, const std::string& host, std::uint16_t port,
+                          int backlog) {
+  Fd socket(::socket(target.family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return explain(errno, host, port);
+  const int on = 1;
+  const int only_v6 = host.empty() ? 0 : 1;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  // Accepted connections inherit it: one system call less for each.
+  ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (target.family == AF_INET6) {
+    ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, sizeof only_v6);
+  }
+  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&target.address), target.size) != 0 ||
+      ::listen(socket.get(), backlog) != 0) {
+    return explain(errno, host, port);
+  }
+  std::string address = text_of(socket.get());
+  return ListenSocket{std::move(socket), std::move(address)};
+}
+
+}  // namespace
+
+Result<ListenSocket> listen_on(const std::string& host, std::uint16_t port, int backlog) {
+  auto target = parse(host, port);
+  if (!target) return target.error();
+  auto socket = open(*target, host, port, backlog);
+  const bool no_v6 = !socket && (socket.error().code() == EAFNOSUPPORT ||
+                                 socket.error().code() == EADDRNOTAVAIL);
+  if (host.empty() && no_v6) {
+    auto v4 = parse("0.0.0.0", port);
+    return open(*v4, host, port, backlog);
+  }
+  return socket;
+}
+
+std::uint16_t port_of(const std::string& address) {
+  std::uint16_t port = 0;
+  const std::size_t colon = address.rfind(':');
+  if (colon == std::string::npos) return 0;
+  std::from_chars(address.data() + colon + 1, address.data() + address.size(), port);
+  return port;
+}
+
+}  // namespace brigade::cluster::detail

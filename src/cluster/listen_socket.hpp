@@ -1,0 +1,24 @@
+// Making a listening socket, and saying well why it could not be made.
+#pragma once
+
+#include <brigade/fd.hpp>
+#include <brigade/result.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace brigade::cluster::detail {
+
+struct ListenSocket {
+  Fd fd;
+  std::string address;  // as bound: "0.0.0.0:3000", "[::]:3000"
+};
+
+/// `host` is a numeric address or empty for every address (IPv6 and IPv4, or IPv4 alone where the
+/// machine has no IPv6). Non-blocking, CLOEXEC. Errors say what holds the port or what right is missing.
+Result<ListenSocket> listen_on(const std::string& host, std::uint16_t port, int backlog);
+
+/// The port at the end of such an address.
+std::uint16_t port_of(const std::string& address);
+
+}  // namespace brigade::cluster::detail

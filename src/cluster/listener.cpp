@@ -1,0 +1,161 @@
+#include "cluster/listener.hpp"
+
+#include <brigade/log.hpp>
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "cluster/balance.hpp"
+
+namespace brigade::cluster::detail {
+namespace {
+
+constexpr Duration recheck_every = std::chrono::milliseconds(10);
+constexpr Duration pause_for = std::chrono::milliseconds(100);
+constexpr int accepts_per_event = 16;
+
+Fd open_reserve() { return Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+
+}  // namespace
+
+Listener::Listener(Process::Socket socket, Acceptor& acceptor)
+    : socket_(std::move(socket)),
+      acceptor_(acceptor),
+      loop_(Loop::current()),
+      own_(own_slot()),
+      board_(own_.board.listener(socket_.board)),
+      recheck_(*this),
+      reserve_(open_reserve()) {
+  enter_set();
+}
+
+void Listener::enter_set() {
+  if (in_set_) return;
+  // Level-triggered, so that a worker which took only some is told again; exclusive, so that one
+  // connection does not wake them all. (EPOLLRDHUP with EPOLLEXCLUSIVE would be EINVAL.)
+  if (!loop_.watch(socket_.fd.get(), EPOLLIN | EPOLLEXCLUSIVE, *this)) {
+    throw ErrorException(Error::from_errno(errno, "watch a listening socket"));
+  }
+  in_set_ = true;
+  board_.join(own_.index);
+}
+
+void Listener::leave_set() {
+  if (!in_set_) return;
+  board_.leave(own_.index);
+  loop_.unwatch(socket_.fd.get(), *this);
+  in_set_ = false;
+}
+
+void Listener::stop() {
+  if (!socket_.fd) return;
+  loop_.disarm(recheck_);
+  leave_set();
+  if (!paused_) accept_all();
+  socket_.fd.reset();
+  out_ = paused_ = false;
+}
+
+void Listener::on_event(std::uint32_t) {
+  for (int count = 0; count < accepts_per_event; ++count) {
+    if (!acceptor_.has_room()) return pause("it has as many connections as it may have");
+    if (accept_one() != Accepted::one) return;
+    if (leave_if_above_share()) return;
+  }
+}
+
+Listener::Accepted Listener::accept_one() {
+  while (true) {
+    Fd connection(::accept4(socket_.fd.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (connection) {
+      acceptor_.on_connection(std::move(connection));
+      return Accepted::one;
+    }
+    switch (errno) {
+      case EAGAIN: return Accepted::none;
+      case EMFILE:
+      case ENFILE:
+      case ENOBUFS:
+      case ENOMEM:
+        // The connection stays in the queue and the socket stays readable: without a pause this would
+        // spin. The reserve lets us tell one client instead of leaving all to hang.
+        reserve_.reset();
+        Fd(::accept4(socket_.fd.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        reserve_ = open_reserve();
+        pause("it is out of file descriptors or memory (ulimit -n)");
+        return Accepted::out_of_resources;
+      default:
+        // EINTR, ECONNABORTED, and network errors that accept(2) hands through: that connection's
+        // trouble, not ours.
+        continue;
+    }
+  }
+}
+
+void Listener::accept_all() {
+  while (acceptor_.has_room() && accept_one() == Accepted::one) {
+  }
+}
+
+void Listener::pause(const char* why) {
+  paused_ = true;
+  leave_set();
+  loop_.arm(recheck_, pause_for);
+  if (loop_.now() < next_complaint_) return;
+  next_complaint_ = loop_.now() + std::chrono::seconds(1);
+  log::warn("this worker does not accept for {} ms: {}",
+            std::chrono::duration_cast<std::chrono::milliseconds>(pause_for).count(), why);
+}
+
+bool Listener::is_sibling_fresh(unsigned slot) const {
+  const stats::Entry& entry = own_.board.entry(slot);
+  return entry.id.load(std::memory_order_relaxed) != 0 &&
+         is_fresh(entry.state() == stats::WorkerState::listening, entry.stopped.get() != 0,
+                  own_.board.slot(slot).loop.meter.busy_since_ns.get(),
+                  static_cast<std::uint64_t>(loop_.now().time_since_epoch().count()));
+}
+
+Crowd Listener::crowd() const {
+  Crowd out;
+  out.mine = out.total = own_.board.slot(own_.index).loop.connections_open.get();
+  for (unsigned slot = 0; slot < own_.board.slots(); ++slot) {
+    if (slot == own_.index || !is_sibling_fresh(slot)) continue;
+    out.total += own_.board.slot(slot).loop.connections_open.get();
+    ++out.workers;
+  }
+  return out;
+}
+
+bool Listener::leave_if_above_share() {
+  if (own_.board.slots() == 1 || !should_leave(crowd())) return false;
+  if (!board_.leave_if_served(own_.index, own_.board.slots(),
+                              [this](unsigned slot) { return is_sibling_fresh(slot); })) {
+    return false;
+  }
+  out_ = true;
+  leave_set();
+  loop_.arm(recheck_, recheck_every);
+  accept_all();
+  return true;
+}
+
+void Listener::consider_returning() {
+  if (!socket_.fd || in_set_) return;
+  if (paused_) {
+    if (!acceptor_.has_room()) return loop_.arm(recheck_, pause_for);
+    paused_ = false;
+  } else {
+    bool served = false;
+    for (unsigned slot = 0; slot < own_.board.slots() && !served; ++slot) {
+      served = slot != own_.index && board_.is_listed(slot) && is_sibling_fresh(slot);
+    }
+    if (served && !should_return(crowd())) return loop_.arm(recheck_, recheck_every);
+  }
+  out_ = false;
+  loop_.disarm(recheck_);
+  enter_set();
+}
+
+}  // namespace brigade::cluster::detail

@@ -1,0 +1,133 @@
+#include "cluster/message.hpp"
+
+#include <cstring>
+
+namespace brigade::cluster::detail {
+namespace {
+
+// Both ends run on one machine, so numbers go in its own byte order.
+struct FrameHeader {
+  std::uint32_t magic;
+  std::uint8_t version;
+  std::uint8_t type;
+  std::uint16_t reserved;
+  std::uint32_t sequence;
+  std::uint32_t body_size;
+};
+constexpr std::uint32_t frame_magic = 0x42524731;  // "BRG1"
+constexpr std::uint8_t frame_version = 1;
+
+class Writer {
+ public:
+  template <class T>
+  Writer& number(T value) {
+    out_.append(reinterpret_cast<const char*>(&value), sizeof value);
+    return *this;
+  }
+  Writer& text(std::string_view value) {
+    number(static_cast<std::uint32_t>(value.size()));
+    out_.append(value);
+    return *this;
+  }
+  std::string take() { return std::move(out_); }
+
+ private:
+  std::string out_;
+};
+
+class Reader {
+ public:
+  explicit Reader(std::string_view in) : in_(in) {}
+  template <class T>
+  bool number(T& value) {
+    if (in_.size() < sizeof value) return false;
+    std::memcpy(&value, in_.data(), sizeof value);
+    in_.remove_prefix(sizeof value);
+    return true;
+  }
+  bool text(std::string& value) {
+    std::uint32_t size = 0;
+    if (!number(size) || in_.size() < size) return false;
+    value.assign(in_.substr(0, size));
+    in_.remove_prefix(size);
+    return true;
+  }
+  bool at_end() const { return in_.empty(); }
+
+ private:
+  std::string_view in_;
+};
+
+bool known(std::uint8_t type) {
+  return (type >= static_cast<std::uint8_t>(MessageType::online) &&
+          type <= static_cast<std::uint8_t>(MessageType::goodbye)) ||
+         type == static_cast<std::uint8_t>(MessageType::listen_reply) ||
+         type == static_cast<std::uint8_t>(MessageType::drain);
+}
+
+}  // namespace
+
+std::string encode(const Message& message) {
+  const std::string_view body = std::string_view(message.body).substr(0, max_frame - sizeof(FrameHeader));
+  const FrameHeader header{frame_magic,
+                           frame_version,
+                           static_cast<std::uint8_t>(message.type),
+                           0,
+                           message.sequence,
+                           static_cast<std::uint32_t>(body.size())};
+  std::string out(reinterpret_cast<const char*>(&header), sizeof header);
+  out.append(body);
+  return out;
+}
+
+std::optional<Message> decode(std::string_view frame) {
+  FrameHeader header;
+  if (frame.size() < sizeof header) return std::nullopt;
+  std::memcpy(&header, frame.data(), sizeof header);
+  if (header.magic != frame_magic || header.version != frame_version || !known(header.type) ||
+      header.body_size != frame.size() - sizeof header) {
+    return std::nullopt;
+  }
+  return Message{static_cast<MessageType>(header.type), header.sequence,
+                 std::string(frame.substr(sizeof header)), Fd()};
+}
+
+std::string Listen::encode() const {
+  return Writer().text(host).number(port).number(ordinal).number(backlog).take();
+}
+std::optional<Listen> Listen::decode(std::string_view body) {
+  Listen out;
+  Reader in(body);
+  if (!in.text(out.host) || !in.number(out.port) || !in.number(out.ordinal) ||
+      !in.number(out.backlog) || !in.at_end()) {
+    return std::nullopt;
+  }
+  return out;
+}
+std::string Listen::key() const {
+  std::string out = host + ":" + std::to_string(port);
+  if (port == 0) out += "#" + std::to_string(ordinal);
+  return out;
+}
+
+std::string ListenReply::encode() const {
+  return Writer().number(error).text(text).number(board).take();
+}
+std::optional<ListenReply> ListenReply::decode(std::string_view body) {
+  ListenReply out;
+  Reader in(body);
+  if (!in.number(out.error) || !in.text(out.text) || !in.number(out.board) || !in.at_end()) {
+    return std::nullopt;
+  }
+  return out;
+}
+
+std::string Drain::encode() const { return Writer().number(quiet_ms).number(deadline_ms).take(); }
+std::optional<Drain> Drain::decode(std::string_view body) {
+  Drain out;
+  Reader in(body);
+  if (!in.number(out.quiet_ms) || !in.number(out.deadline_ms) || !in.at_end()) return std::nullopt;
+  return out;
+}
+
+}  // namespace brigade::cluster::detail

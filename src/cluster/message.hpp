@@ -1,0 +1,74 @@
+// What primary and workers say to each other, and its bytes.
+//
+// A frame is one packet of a SOCK_SEQPACKET socket: a fixed header, then the body. The kernel keeps
+// packets whole, so no length is ever believed: it must equal the packet's. Frames are at most
+// max_frame bytes. Descriptors travel beside the frame they belong to.
+#pragma once
+
+#include <brigade/fd.hpp>
+#include <brigade/result.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace brigade::cluster::detail {
+
+inline constexpr std::size_t max_frame = 8192;
+
+enum class MessageType : std::uint8_t {
+  // worker → primary
+  online = 1,     // the program runs
+  listen = 2,     // Listen: wants a listening socket
+  listening = 3,  // Address: serves on it
+  failed = 4,     // text: cannot start, and why
+  goodbye = 5,    // leaves of its own will
+  // primary → worker
+  listen_reply = 64,  // ListenReply, with the socket
+  drain = 65,         // Drain
+};
+
+struct Message {
+  MessageType type;
+  std::uint32_t sequence = 0;  // a reply carries its request's
+  std::string body;
+  Fd fd;
+};
+
+std::string encode(const Message& message);
+/// Nothing when the frame is not one of ours.
+std::optional<Message> decode(std::string_view frame);
+
+// Bodies.
+
+struct Listen {
+  std::string host;  // empty: every address
+  std::uint16_t port = 0;
+  std::uint32_t ordinal = 0;  // port 0 only: the n-th such call of this worker
+  std::int32_t backlog = 0;
+
+  std::string encode() const;
+  static std::optional<Listen> decode(std::string_view body);
+  /// What two workers must agree in to share a socket.
+  std::string key() const;
+};
+
+struct ListenReply {
+  std::int32_t error = 0;  // errno; the text says what to do
+  std::string text;        // of the error, else the address: "0.0.0.0:3000"
+  std::uint32_t board = 0;  // the socket's ListenerBoard
+
+  std::string encode() const;
+  static std::optional<ListenReply> decode(std::string_view body);
+};
+
+struct Drain {
+  std::uint32_t quiet_ms = 0;     // an idle connection may still send a request for so long
+  std::uint32_t deadline_ms = 0;  // then whatever is left is cut
+
+  std::string encode() const;
+  static std::optional<Drain> decode(std::string_view body);
+};
+
+}  // namespace brigade::cluster::detail

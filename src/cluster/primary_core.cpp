@@ -1,0 +1,322 @@
+#include "cluster/primary_core.hpp"
+
+#include <brigade/log.hpp>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <iterator>
+
+#include "cluster/role.hpp"
+#include "cluster/spawn.hpp"
+
+extern char** environ;
+
+namespace brigade::cluster::detail {
+namespace {
+
+stats::Scoreboard make_board(unsigned max_workers) {
+  auto board = stats::Scoreboard::create(std::clamp(max_workers, 1U, stats::kMaxSlots));
+  return std::move(board).value();
+}
+
+std::vector<std::string> own_arguments() {
+  std::ifstream file("/proc/self/cmdline");
+  std::vector<std::string> out;
+  for (std::string argument; std::getline(file, argument, '\0');) out.push_back(argument);
+  return out;
+}
+
+std::string own_path() {
+  std::string out(4096, '\0');
+  const ssize_t size = ::readlink("/proc/self/exe", out.data(), out.size());
+  out.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  return out;
+}
+
+std::vector<std::string> merged_environment(const std::map<std::string, std::string>& over) {
+  std::vector<std::string> out;
+  for (char** entry = environ; *entry; ++entry) {
+    const std::string_view text(*entry);
+    if (!over.contains(std::string(text.substr(0, text.find('='))))) out.emplace_back(text);
+  }
+  for (const auto& [name, value] : over) out.push_back(name + "=" + value);
+  return out;
+}
+
+}  // namespace
+
+PrimaryCore::PrimaryCore(PrimaryOptions options)
+    : options_(std::move(options)),
+      own_loop_(Loop::try_current() ? nullptr : std::make_unique<Loop>()),
+      loop_(Loop::current()),
+      board_(make_board(options_.max_workers)),
+      program_path_(own_path()),
+      successor_timeout_(*this),
+      random_(std::random_device{}()) {
+  if (options_.arguments.empty()) options_.arguments = own_arguments();
+  // Not the path: this very program, whatever is deployed there meanwhile.
+  Fd binary(::open("/proc/self/exe", O_PATH | O_CLOEXEC));
+  if (!binary) throw ErrorException(Error::from_errno(errno, "open this program's file"));
+  binaries_.emplace(generation_, std::move(binary));
+  board_.header().primary.generation.set(generation_);
+
+  signals_.push_back(std::make_unique<SignalWatch>(SIGCHLD, [this] { note_stopped(); }));
+  for (const int signal : {SIGTERM, SIGINT}) {
+    signals_.push_back(std::make_unique<SignalWatch>(signal, [this, signal] {
+      stop_signal_ = signal;
+      shutdown();
+    }));
+  }
+  signals_.push_back(std::make_unique<SignalWatch>(SIGHUP, [this] { reload(); }));
+}
+
+PrimaryCore::~PrimaryCore() {
+  for (auto& [id, worker] : workers_) {
+    if (worker->child && !worker->exit) worker->child->send_signal(SIGKILL);
+  }
+}
+
+Worker* PrimaryCore::fork(const std::map<std::string, std::string>& environment) {
+  if (draining_) {
+    log::warn("fork() is refused: the cluster is draining");
+    return nullptr;
+  }
+  auto seat = std::make_unique<Seat>(*this, static_cast<std::uint32_t>(seats_.size()));
+  seat->environment = environment;
+  seat->generation = generation_;
+  seat->policy = RestartPolicy({options_.first_restart_delay, options_.longest_restart_delay});
+  WorkerProcess* worker = start(*seat, generation_, false);
+  if (!worker) return nullptr;
+  seat->worker = worker;
+  seats_.push_back(std::move(seat));
+  return &worker->handle();
+}
+
+WorkerProcess* PrimaryCore::start(Seat& seat, std::uint64_t generation, bool successor) {
+  const std::uint64_t id = next_id_++;
+  auto slot = board_.claim_slot(
+      {.id = id, .number = seat.number, .generation = generation, .restarts = seat.restarts});
+  if (!slot) {
+    log::error("cannot start a worker: {} are there already (max_workers)", workers_.size());
+    return nullptr;
+  }
+  auto channel = Channel::make_pair();
+  if (!channel) {
+    log::error("cannot start a worker: {}", channel.error().message());
+    board_.release_slot(*slot);
+    return nullptr;
+  }
+  auto environment = seat.environment;
+  environment[role_variable] = fmt::format("{},{},{}", id, seat.number, *slot);
+  auto spawned = spawn({.binary = binaries_.at(generation).get(),
+                        .arguments = options_.arguments,
+                        .environment = merged_environment(environment),
+                        .channel = channel->second.get(),
+                        .board = board_.fd().get()});
+  if (!spawned) {
+    log::error("cannot start a worker: {}", spawned.error().message());
+    board_.release_slot(*slot);
+    return nullptr;
+  }
+  auto owned = std::make_unique<WorkerProcess>(*this, id, seat.number, generation, *slot);
+  WorkerProcess& worker = *owned;
+  workers_.emplace(id, std::move(owned));
+  worker.pid = spawned->pid;
+  worker.successor = successor;
+  board_.entry(*slot).pid.set(spawned->pid);
+  worker.child = std::make_unique<ChildWatch>(
+      std::move(spawned->pidfd), [this, &worker](ExitStatus status) { reaped(worker, status); });
+  worker.channel = std::make_unique<Channel>(
+      std::move(channel->first),
+      Channel::Callbacks{
+          [this, &worker](Message message) { received(worker, std::move(message)); },
+          [this, &worker](const char* error) { channel_closed(worker, error); }});
+  // From the loop, so that a callback which is set right after fork() hears of it.
+  loop_.post([this, id] {
+    const auto found = workers_.find(id);
+    if (found != workers_.end()) tell(on_fork, found->second->handle());
+  });
+  return &worker;
+}
+
+void PrimaryCore::refill(Seat& seat) {
+  if (draining_ || seat.worker) return;
+  ++seat.restarts;
+  board_.header().primary.restarts.add();
+  seat.worker = start(seat, seat.generation, false);
+  // Out of processes, memory or descriptors: that passes, so try again.
+  if (!seat.worker) loop_.arm(seat, seat.policy.delay_after_death(Duration(-1), random_()));
+}
+
+void PrimaryCore::reaped(WorkerProcess& worker, ExitStatus status) {
+  // What it said last counts. Twice a turn's worth is more than the socket holds; a channel that stays
+  // open after that is held by a process the worker started.
+  worker.channel->receive_pending();
+  worker.channel->receive_pending();
+  worker.exit = status;
+  worker.state = WorkerState::dead;
+  if (!worker.voluntary) worker.voluntary = worker.draining || worker.said_goodbye;
+  worker.disarm_kill();
+  board_.release_slot(worker.slot());
+  Seat& seat = *seats_[worker.number()];
+  if (seat.worker == &worker) seat.worker = nullptr;
+  if (seat.successor == &worker) seat.successor = nullptr;
+  tell(on_exit, worker.handle(), status);
+  vacated(seat, worker, status);
+  forget_if_gone(worker);
+  finish_if_empty();
+}
+
+void PrimaryCore::vacated(Seat& seat, WorkerProcess& worker, ExitStatus status) {
+  if (worker.successor) return successor_died(seat);
+  const bool in_reload = plan_.current() == seat.number;
+  if (in_reload && worker.draining) return take(plan_.predecessor_gone());
+  if (!worker.draining) {
+    log::warn("worker {} (pid {}) {}{}", worker.id(), worker.pid, status.text(),
+              worker.failure.empty() ? "" : ": " + worker.failure);
+  }
+  if (first_generation_failed(worker)) return;
+  if (!options_.restart || draining_ || !worker.replace || seat.worker) return;
+  const Duration listened = worker.listening_since ? loop_.read_clock() - *worker.listening_since
+                                                   : Duration(-1);
+  const Duration delay = seat.policy.delay_after_death(listened, random_());
+  if (delay == Duration(0)) return refill(seat);
+  log::warn("worker position {} is unstable ({} deaths in a row): it starts again in {} ms", seat.number,
+            seat.policy.unstable_deaths(),
+            std::chrono::duration_cast<std::chrono::milliseconds>(delay).count());
+  loop_.arm(seat, delay);
+}
+
+// Nothing has ever listened, and now the last of the first workers is dead: trying again will not help,
+// and a supervisor above us must hear of it.
+bool PrimaryCore::first_generation_failed(const WorkerProcess& worker) {
+  seats_[worker.number()]->started_once = true;
+  if (ever_listened_ || draining_ || !running_ || generation_ != 1 || !options_.restart) return false;
+  const bool others_may = std::any_of(seats_.begin(), seats_.end(), [](const auto& seat) {
+    return !seat->started_once;
+  });
+  if (others_may) return false;
+  log::error("no worker could start{}", worker.failure.empty() ? "" : ": " + worker.failure);
+  exit_code_ = 1;
+  kill_all();
+  return true;
+}
+
+void PrimaryCore::channel_closed(WorkerProcess& worker, const char* error) {
+  if (error && !worker.exit) {
+    log::error("worker {} (pid {}) {}: it is replaced", worker.id(), worker.pid, error);
+    worker.child->send_signal(SIGKILL);
+  }
+  // Not from here: the channel is still on the stack.
+  const std::uint64_t id = worker.id();
+  loop_.post([this, id] {
+    const auto found = workers_.find(id);
+    if (found == workers_.end()) return;
+    tell_disconnect(*found->second);
+    forget_if_gone(*found->second);
+  });
+}
+
+void PrimaryCore::tell_disconnect(WorkerProcess& worker) {
+  if (std::exchange(worker.disconnect_told, true)) return;
+  if (!worker.voluntary) worker.voluntary = worker.draining || worker.said_goodbye;
+  tell(on_disconnect, worker.handle());
+}
+
+void PrimaryCore::forget_if_gone(WorkerProcess& worker) {
+  if (!worker.exit) return;
+  if (!worker.disconnect_told) {
+    if (worker.channel->open()) return;
+    tell_disconnect(worker);
+  }
+  const std::uint64_t id = worker.id();
+  loop_.post([this, id] { workers_.erase(id); });
+}
+
+std::vector<Worker*> PrimaryCore::workers() {
+  std::vector<Worker*> out;
+  for (auto& [id, worker] : workers_) {
+    if (!worker->exit) out.push_back(&worker->handle());
+  }
+  return out;
+}
+
+void PrimaryCore::disconnect(WorkerProcess& worker) {
+  worker.replace = false;
+  drain(worker, options_.drain_quiet / 4);
+}
+
+void PrimaryCore::drain(WorkerProcess& worker, Duration quiet) {
+  if (worker.exit || std::exchange(worker.draining, true)) return;
+  worker.state = WorkerState::draining;
+  board_.entry(worker.slot()).set_state(WorkerState::draining);
+  const auto ms = [](Duration time) {
+    return static_cast<std::uint32_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
+  };
+  Message message{MessageType::drain, 0, Drain{ms(quiet), ms(options_.drain_deadline)}.encode(), Fd()};
+  worker.channel->send(std::move(message));
+  worker.arm_kill(options_.drain_deadline + std::chrono::seconds(1));
+}
+
+void PrimaryCore::shutdown() {
+  if (draining_) {
+    if (!killed_) log::warn("stopping at once");
+    if (stop_signal_ != 0 && exit_code_ == 0) exit_code_ = 128 + stop_signal_;
+    return kill_all();
+  }
+  draining_ = true;
+  plan_.abandon();
+  loop_.disarm(successor_timeout_);
+  log::info("stopping: {} workers finish what they have", workers().size());
+  for (auto& seat : seats_) loop_.disarm(*seat);
+  for (auto& [id, worker] : workers_) drain(*worker, options_.drain_quiet / 4);
+  finish_if_empty();
+}
+
+void PrimaryCore::kill_all() {
+  draining_ = true;
+  killed_ = true;
+  for (auto& [id, worker] : workers_) {
+    worker->draining = true;
+    if (!worker->exit) worker->child->send_signal(SIGKILL);
+  }
+  finish_if_empty();
+}
+
+void PrimaryCore::note_stopped() {
+  for (auto& [id, worker] : workers_) {
+    siginfo_t info{};
+    if (worker->exit || ::waitid(static_cast<idtype_t>(P_PIDFD),
+                                 static_cast<id_t>(worker->child->pidfd().get()), &info,
+                                 WSTOPPED | WCONTINUED | WNOHANG) != 0) {
+      continue;
+    }
+    if (info.si_pid != 0) board_.entry(worker->slot()).stopped.set(info.si_code == CLD_STOPPED);
+  }
+}
+
+void PrimaryCore::finish_if_empty() {
+  const bool none = workers().empty();
+  if (none && (draining_ || !options_.restart)) end(exit_code_);
+}
+
+void PrimaryCore::end(int code) {
+  exit_code_ = code;
+  ended_ = true;
+  if (running_) loop_.stop();
+}
+
+int PrimaryCore::run() {
+  running_ = true;
+  if (!ended_) loop_.run();
+  running_ = false;
+  return exit_code_;
+}
+
+}  // namespace brigade::cluster::detail

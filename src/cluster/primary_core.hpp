@@ -1,0 +1,125 @@
+// The inside of cluster::Primary.
+//
+// Invariants: a position (Seat) has at most one worker that serves and one successor; a worker's slot
+// on the scoreboard is released exactly once, after it was reaped; sockets stay open for the primary's
+// whole life, so an accept queue never dies with a worker.
+#pragma once
+
+#include <brigade/cluster.hpp>
+#include <brigade/signal.hpp>
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <random>
+
+#include "cluster/listen_socket.hpp"
+#include "cluster/reload_plan.hpp"
+#include "cluster/restart_policy.hpp"
+#include "cluster/worker_process.hpp"
+#include "stats/scoreboard.hpp"
+
+namespace brigade::cluster::detail {
+
+class PrimaryCore {
+ public:
+  explicit PrimaryCore(PrimaryOptions options);
+  ~PrimaryCore();
+
+  Worker* fork(const std::map<std::string, std::string>& environment);
+  void reload();
+  void shutdown();
+  int run();
+  std::vector<Worker*> workers();
+  void disconnect(WorkerProcess& worker);
+
+  std::vector<Primary::WorkerCallback> on_fork;
+  std::vector<Primary::WorkerCallback> on_online;
+  std::vector<std::function<void(Worker&, const std::string&)>> on_listening;
+  std::vector<Primary::WorkerCallback> on_disconnect;
+  std::vector<std::function<void(Worker&, ExitStatus)>> on_exit;
+
+ private:
+  // Restarts a position later.
+  struct Seat final : Timer {
+    Seat(PrimaryCore& owner, std::uint32_t n) : core(owner), number(n) {}
+    void on_timer() override { core.refill(*this); }
+    PrimaryCore& core;
+    std::uint32_t number;
+    std::map<std::string, std::string> environment;
+    RestartPolicy policy;
+    std::uint64_t restarts = 0;
+    std::uint64_t generation = 0;
+    WorkerProcess* worker = nullptr;
+    WorkerProcess* successor = nullptr;
+    bool started_once = false;  // its first worker has listened or died
+  };
+  struct SuccessorTimeout final : Timer {
+    explicit SuccessorTimeout(PrimaryCore& owner) : core(owner) {}
+    void on_timer() override { core.successor_timed_out(); }
+    PrimaryCore& core;
+  };
+  struct SharedSocket {
+    ListenSocket socket;
+    unsigned board = 0;
+  };
+
+  // primary_core.cpp: lives
+  WorkerProcess* start(Seat& seat, std::uint64_t generation, bool successor);
+  void refill(Seat& seat);
+  void reaped(WorkerProcess& worker, ExitStatus status);
+  void channel_closed(WorkerProcess& worker, const char* error);
+  void tell_disconnect(WorkerProcess& worker);
+  void forget_if_gone(WorkerProcess& worker);
+  void vacated(Seat& seat, WorkerProcess& worker, ExitStatus status);
+  bool first_generation_failed(const WorkerProcess& worker);
+  void drain(WorkerProcess& worker, Duration quiet);
+  void kill_all();
+  void note_stopped();
+  void end(int code);
+  void finish_if_empty();
+
+  // primary_messages.cpp: what workers say
+  void received(WorkerProcess& worker, Message message);
+  void listen_for(WorkerProcess& worker, const Message& message);
+  void now_listening(WorkerProcess& worker, const std::string& address);
+
+  // primary_reload.cpp
+  void take(ReloadPlan::Step step);
+  void successor_timed_out();
+  void successor_died(Seat& seat);
+  bool open_new_generation();
+
+  template <class Callbacks, class... Args>
+  void tell(const Callbacks& callbacks, Args&&... args);
+
+  PrimaryOptions options_;
+  std::unique_ptr<Loop> own_loop_;
+  Loop& loop_;
+  stats::Scoreboard board_;
+  std::string program_path_;
+  std::map<std::uint64_t, Fd> binaries_;  // by generation
+  std::uint64_t generation_ = 1;
+  std::uint64_t next_id_ = 1;
+  std::deque<std::unique_ptr<Seat>> seats_;
+  std::map<std::uint64_t, std::unique_ptr<WorkerProcess>> workers_;
+  std::map<std::string, SharedSocket> sockets_;
+  ReloadPlan plan_;
+  SuccessorTimeout successor_timeout_;
+  std::mt19937_64 random_;
+  bool ever_listened_ = false;
+  bool draining_ = false;
+  bool killed_ = false;
+  bool running_ = false;
+  bool ended_ = false;
+  int exit_code_ = 0;
+  int stop_signal_ = 0;
+  std::vector<std::unique_ptr<SignalWatch>> signals_;
+};
+
+template <class Callbacks, class... Args>
+void PrimaryCore::tell(const Callbacks& callbacks, Args&&... args) {
+  for (const auto& callback : callbacks) callback(std::forward<Args>(args)...);
+}
+
+}  // namespace brigade::cluster::detail

@@ -1,0 +1,91 @@
+// What workers ask of their primary, and tell it.
+#include <brigade/log.hpp>
+
+#include <cerrno>
+#include <functional>
+
+#include "cluster/primary_core.hpp"
+
+namespace brigade::cluster::detail {
+
+void PrimaryCore::received(WorkerProcess& worker, Message message) {
+  switch (message.type) {
+    case MessageType::online:
+      if (worker.state != WorkerState::starting) return;
+      worker.state = WorkerState::online;
+      board_.entry(worker.slot()).set_state(WorkerState::online);
+      return tell(on_online, worker.handle());
+    case MessageType::listen: return listen_for(worker, message);
+    case MessageType::listening: return now_listening(worker, message.body);
+    case MessageType::failed: worker.failure = message.body; return;
+    case MessageType::goodbye:
+      worker.said_goodbye = true;
+      return;
+    case MessageType::listen_reply:
+    case MessageType::drain: return;  // ours to say, not theirs
+  }
+}
+
+void PrimaryCore::listen_for(WorkerProcess& worker, const Message& message) {
+  ListenReply reply;
+  Message answer{MessageType::listen_reply, message.sequence, {}, Fd()};
+  const auto wanted = Listen::decode(message.body);
+  if (!wanted) {
+    reply.error = EINVAL;
+    reply.text = "the primary did not understand the request to listen";
+  } else {
+    auto found = sockets_.find(wanted->key());
+    if (found == sockets_.end()) {
+      auto socket = listen_on(wanted->host, wanted->port, wanted->backlog);
+      if (!socket) {  // not remembered: the next to ask may be luckier
+        reply.error = socket.error().code();
+        reply.text = socket.error().message();
+      } else {
+        auto board = board_.add_listener(std::hash<std::string>()(wanted->key()) | 1);
+        if (!board) {
+          reply.error = ENOSPC;
+          reply.text = board.error().message();
+        } else {
+          found = sockets_.emplace(wanted->key(), SharedSocket{std::move(*socket), *board}).first;
+        }
+      }
+    }
+    if (found != sockets_.end()) {
+      reply.text = found->second.socket.address;
+      reply.board = found->second.board;
+      answer.fd = found->second.socket.fd.duplicate();
+      if (!answer.fd) {
+        reply.error = EMFILE;
+        reply.text = "the primary has no file descriptors left (ulimit -n)";
+      }
+    }
+  }
+  answer.body = reply.encode();
+  worker.channel->send(std::move(answer));
+}
+
+void PrimaryCore::now_listening(WorkerProcess& worker, const std::string& address) {
+  if (worker.exit) return;
+  ever_listened_ = true;
+  seats_[worker.number()]->started_once = true;
+  if (!worker.listening_since) worker.listening_since = loop_.read_clock();
+  if (!worker.draining) {
+    worker.state = WorkerState::listening;
+    board_.entry(worker.slot()).set_state(WorkerState::listening);
+  }
+  tell(on_listening, worker.handle(), address);
+  if (worker.successor) {
+    worker.successor = false;
+    loop_.disarm(successor_timeout_);
+    Seat& seat = *seats_[worker.number()];
+    WorkerProcess* predecessor = seat.worker;
+    seat.successor = nullptr;
+    seat.worker = &worker;
+    seat.generation = worker.generation();
+    take(plan_.successor_listens());
+    if (!predecessor) take(plan_.predecessor_gone());  // it died while its successor started
+    if (predecessor) drain(*predecessor, options_.drain_quiet);
+  }
+}
+
+}  // namespace brigade::cluster::detail

@@ -1,0 +1,79 @@
+// Carrying out a rolling reload: the decisions are ReloadPlan's.
+#include <brigade/log.hpp>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "cluster/primary_core.hpp"
+
+namespace brigade::cluster::detail {
+
+void PrimaryCore::reload() {
+  if (draining_) return;
+  std::deque<std::uint32_t> numbers;
+  for (const auto& seat : seats_) numbers.push_back(seat->number);
+  if (!plan_.running() && !open_new_generation()) return;
+  take(plan_.request(std::move(numbers)));
+}
+
+bool PrimaryCore::open_new_generation() {
+  Fd binary(::open(program_path_.c_str(), O_PATH | O_CLOEXEC));
+  const bool executable = binary && ::faccessat(AT_FDCWD, program_path_.c_str(), X_OK, AT_EACCESS) == 0;
+  if (!executable) {
+    log::error("reload refused, the old workers go on: {}",
+               Error::from_errno(errno, program_path_).message());
+    return false;
+  }
+  ++generation_;
+  binaries_.emplace(generation_, std::move(binary));
+  board_.header().primary.generation.set(generation_);
+  log::info("reload: generation {}", generation_);
+  return true;
+}
+
+void PrimaryCore::take(ReloadPlan::Step step) {
+  if (const auto* begin = std::get_if<ReloadPlan::Start>(&step)) {
+    Seat& seat = *seats_[begin->number];
+    loop_.disarm(seat);
+    seat.successor = start(seat, generation_, true);
+    if (!seat.successor) return take(plan_.successor_failed());
+    loop_.arm(successor_timeout_, options_.listen_timeout);
+    return;
+  }
+  if (const auto* failed = std::get_if<ReloadPlan::Failed>(&step)) {
+    log::error("reload stopped: the new worker at position {} did not come to listen; "
+               "what served before goes on", failed->number);
+    Seat& seat = *seats_[failed->number];
+    if (!seat.worker) loop_.arm(seat, options_.first_restart_delay);
+  }
+  if (std::holds_alternative<ReloadPlan::Finished>(step)) {
+    log::info("reload finished: generation {}", generation_);
+  }
+  if (plan_.running()) return;
+  // Programs that no position runs any more need not be kept.
+  std::erase_if(binaries_, [this](const auto& binary) {
+    if (binary.first == generation_) return false;
+    for (const auto& seat : seats_) {
+      if (seat->generation == binary.first) return false;
+    }
+    return true;
+  });
+  if (plan_.take_repeat()) reload();
+}
+
+void PrimaryCore::successor_timed_out() {
+  const auto number = plan_.current();
+  if (!number) return;
+  WorkerProcess* successor = seats_[*number]->successor;
+  if (!successor) return;
+  log::error("reload: worker {} (pid {}) does not listen, it is killed", successor->id(), successor->pid);
+  successor->child->send_signal(SIGKILL);
+}
+
+void PrimaryCore::successor_died(Seat&) {
+  loop_.disarm(successor_timeout_);
+  take(plan_.successor_failed());
+}
+
+}  // namespace brigade::cluster::detail

@@ -1,0 +1,135 @@
+#include "cluster/process.hpp"
+
+#include <brigade/log.hpp>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "cluster/listen_socket.hpp"
+#include "cluster/own_slot.hpp"
+#include "cluster/role.hpp"
+
+namespace brigade::cluster::detail {
+namespace {
+thread_local std::weak_ptr<Process> this_loops;
+}
+
+std::shared_ptr<Process> Process::join() {
+  std::shared_ptr<Process> found = this_loops.lock();
+  if (!found) this_loops = found = std::make_shared<Process>();
+  return found;
+}
+
+Process::Process() {
+  Loop::current().use_meter(own_slot().figures().loop.meter);
+  Role& own = role();
+  if (own.worker && own.channel) {
+    channel_ = std::make_unique<Channel>(
+        std::move(own.channel),
+        Channel::Callbacks{[this](Message message) { received(std::move(message)); },
+                           [this](const char* error) { lost_primary(error); }});
+    channel_->send({MessageType::online, 0, {}, Fd()});
+    ::signal(SIGINT, SIG_IGN);
+  } else {
+    signals_.push_back(std::make_unique<SignalWatch>(SIGINT, [this] { stop_signal(SIGINT); }));
+  }
+  signals_.push_back(std::make_unique<SignalWatch>(SIGTERM, [this] { stop_signal(SIGTERM); }));
+}
+
+Process::~Process() = default;
+
+void Process::stop_signal(int signal) {
+  if (draining_ && !role().worker) ::_exit(128 + signal);
+  drain(own_quiet, own_deadline, false);
+}
+
+void Process::lost_primary(const char* error) {
+  log::warn("the primary is gone{}{}: finishing and leaving", error ? ", it " : "", error ? error : "");
+  for (auto& [sequence, pending] : pending_) {
+    pending->reply.body = ListenReply{EPIPE, "the primary is gone", 0}.encode();
+    pending->answered.set();
+  }
+  pending_.clear();
+  drain(own_quiet, own_deadline, false);
+}
+
+void Process::received(Message message) {
+  if (message.type == MessageType::listen_reply) {
+    const auto found = pending_.find(message.sequence);
+    if (found == pending_.end()) return;  // nobody waits any more: the socket is closed with `message`
+    found->second->reply = std::move(message);
+    found->second->answered.set();
+    pending_.erase(found);
+  } else if (message.type == MessageType::drain) {
+    const auto order = Drain::decode(message.body);
+    if (!order) return;
+    drain(std::chrono::milliseconds(order->quiet_ms), std::chrono::milliseconds(order->deadline_ms), false);
+  }
+}
+
+Task<Result<Process::Socket>> Process::listen(std::string host, std::uint16_t port, int backlog) {
+  Listen wanted{host, port, 0, backlog};
+  if (port == 0) {
+    wanted.ordinal = ordinals_[host]++;
+  } else if (!used_.insert(wanted.key()).second) {
+    co_return Error(EADDRINUSE, fmt::format("cannot listen on port {}: this process listens there "
+                                            "already", port));
+  }
+  if (!channel_) {
+    auto socket = listen_on(host, port, backlog);
+    if (!socket) {
+      used_.erase(wanted.key());
+      co_return socket.error();
+    }
+    const unsigned board = own_slot().board.add_listener(std::hash<std::string>()(socket->address) | 1).value();
+    co_return Socket{std::move(socket->fd), std::move(socket->address), board};
+  }
+  Pending pending;
+  const std::uint32_t sequence = next_sequence_++;
+  pending_.emplace(sequence, &pending);
+  struct Forget {
+    Process& process;
+    std::uint32_t sequence;
+    ~Forget() { process.pending_.erase(sequence); }
+  } forget{*this, sequence};
+  channel_->send({MessageType::listen, sequence, wanted.encode(), Fd()});
+  if (!channel_->open()) co_return Error(EPIPE, "the primary is gone");
+  co_await pending.answered.wait();
+  const auto reply = ListenReply::decode(pending.reply.body);
+  if (!reply || reply->error != 0 || !pending.reply.fd) {
+    used_.erase(wanted.key());
+    if (!reply) co_return Error(EPROTO, "the primary's answer makes no sense");
+    co_return Error(reply->error, reply->text);
+  }
+  co_return Socket{std::move(pending.reply.fd), reply->text, reply->board % stats::kMaxListeners};
+}
+
+void Process::unlisten(const std::string& host, std::uint16_t port) {
+  used_.erase(Listen{host, port, 0, 0}.key());
+}
+
+void Process::listening(const std::string& address) {
+  if (channel_) channel_->send({MessageType::listening, 0, address, Fd()});
+  if (on_listening) on_listening(address);
+}
+
+void Process::failed(const std::string& why) {
+  if (channel_) channel_->send({MessageType::failed, 0, why, Fd()});
+}
+
+void Process::add(Drainable& member) {
+  members_.push_back(member);
+  if (draining_) member.on_drain(quiet_, deadline_);
+}
+
+void Process::drain(Duration quiet, Duration deadline, bool goodbye) {
+  if (std::exchange(draining_, true)) return;
+  quiet_ = quiet;
+  deadline_ = deadline;
+  if (goodbye && channel_) channel_->send({MessageType::goodbye, 0, {}, Fd()});
+  members_.for_each([&](Drainable& member) { member.on_drain(quiet, deadline); });
+}
+
+}  // namespace brigade::cluster::detail

@@ -1,0 +1,94 @@
+// This process as a member of a cluster, or alone: where servers get their sockets, and from whom they
+// hear that it is time to go.
+#pragma once
+
+#include <brigade/event.hpp>
+#include <brigade/result.hpp>
+#include <brigade/signal.hpp>
+#include <brigade/task.hpp>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "cluster/channel.hpp"
+#include "cluster/message.hpp"
+
+namespace brigade::cluster::detail {
+
+/// Asked to stop accepting and to finish what it has.
+class Drainable : public brigade::detail::ListNode {
+ public:
+  virtual void on_drain(Duration quiet, Duration deadline) = 0;
+
+ protected:
+  ~Drainable() = default;
+};
+
+/// One per loop; those who need it share it. Loop thread only.
+///
+/// A worker drains when its primary says so, on SIGTERM, and when its primary is gone. It ignores
+/// SIGINT: a terminal sends that to the whole group, and the primary answers it for all. Alone, a
+/// process drains on either, and a second one ends it at once.
+class Process {
+ public:
+  struct Socket {
+    Fd fd;
+    std::string address;
+    unsigned board = 0;
+  };
+
+  /// This loop's, made when there is none.
+  static std::shared_ptr<Process> join();
+  Process();
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+  ~Process();
+
+  /// A listening socket: the primary's, shared by all workers, or one of our own. Listening on the same
+  /// fixed port twice is refused with EADDRINUSE, as it would be without a cluster.
+  Task<Result<Socket>> listen(std::string host, std::uint16_t port, int backlog);
+  /// The socket of this key is no longer used here.
+  void unlisten(const std::string& host, std::uint16_t port);
+  /// Tells the primary that it serves now. The first of these makes the worker ready.
+  void listening(const std::string& address);
+
+  void add(Drainable& member);
+  bool draining() const { return draining_; }
+  bool has_primary() const { return channel_ != nullptr; }
+  /// As the primary would; `goodbye` tells it that we go of our own will.
+  void drain(Duration quiet, Duration deadline, bool goodbye);
+  /// Tells the primary why this worker cannot start.
+  void failed(const std::string& why);
+
+  /// For a process that drains without a primary's word.
+  Duration own_quiet = std::chrono::milliseconds(250);
+  Duration own_deadline = std::chrono::seconds(30);
+  /// Called with each address that this process listens on. May be empty.
+  std::function<void(const std::string&)> on_listening;
+
+ private:
+  struct Pending {
+    Event answered;
+    Message reply{MessageType::listen_reply, 0, {}, Fd()};
+  };
+
+  void received(Message message);
+  void lost_primary(const char* error);
+  void stop_signal(int signal);
+
+  std::unique_ptr<Channel> channel_;
+  std::vector<std::unique_ptr<SignalWatch>> signals_;
+  brigade::detail::List<Drainable> members_;
+  std::map<std::uint32_t, Pending*> pending_;
+  std::set<std::string> used_;
+  std::map<std::string, std::uint32_t> ordinals_;
+  std::uint32_t next_sequence_ = 1;
+  bool draining_ = false;
+  Duration quiet_{};
+  Duration deadline_{};
+};
+
+}  // namespace brigade::cluster::detail

@@ -1,0 +1,27 @@
+// What this process is: a worker, told so by its primary through the environment, or anything else.
+#pragma once
+
+#include <brigade/fd.hpp>
+
+#include <cstdint>
+
+namespace brigade::cluster::detail {
+
+inline constexpr int channel_fd = 3;  // in a worker, until it is adopted
+inline constexpr int board_fd = 4;
+inline constexpr const char* role_variable = "BRIGADE_ROLE";
+
+struct Role {
+  bool worker = false;
+  std::uint64_t id = 0;
+  std::uint32_t number = 0;
+  std::uint32_t slot = 0;
+  Fd channel;
+  Fd board;
+};
+
+/// Read before main() and before static objects of the program, then erased from the environment, so
+/// that a process this one starts is not mistaken for a worker. The descriptors become CLOEXEC.
+Role& role();
+
+}  // namespace brigade::cluster::detail

@@ -1,0 +1,62 @@
+// One worker as its primary holds it: a pidfd, a channel, and where it is in its life.
+#pragma once
+
+#include <brigade/cluster.hpp>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "cluster/channel.hpp"
+
+namespace brigade::cluster::detail {
+
+class PrimaryCore;
+
+/// Invariant: it is gone from the table when it is reaped *and* its channel is closed; the two come in
+/// either order, and what it said before it died is read before its death is judged.
+class WorkerProcess final : private Timer {
+ public:
+  WorkerProcess(PrimaryCore& core, std::uint64_t id, std::uint32_t number, std::uint64_t generation,
+                unsigned slot)
+      : core_(core), handle_(*this), id_(id), number_(number), generation_(generation), slot_(slot) {}
+
+  Worker& handle() { return handle_; }
+  std::uint64_t id() const { return id_; }
+  std::uint32_t number() const { return number_; }
+  std::uint64_t generation() const { return generation_; }
+  unsigned slot() const { return slot_; }
+
+  /// Kills it when it has not gone by then.
+  void arm_kill(Duration delay) { Loop::current().arm(*this, delay); }
+
+  void disarm_kill() { Loop::current().disarm(*this); }
+
+  pid_t pid = -1;
+  WorkerState state = WorkerState::starting;
+  std::optional<TimePoint> listening_since;
+  std::optional<ExitStatus> exit;
+  bool draining = false;          // it was asked to go, or said that it goes
+  bool said_goodbye = false;
+  bool replace = true;            // when it is gone
+  bool successor = false;         // a reload waits for it to listen
+  bool disconnect_told = false;
+  std::optional<bool> voluntary;
+  std::string failure;            // what it said about why it cannot start
+  PrimaryCore& core_;  // outlives it
+  std::unique_ptr<ChildWatch> child;
+  std::unique_ptr<Channel> channel;
+
+ private:
+  void on_timer() override {
+    if (child) child->send_signal(SIGKILL);
+  }
+
+  Worker handle_;
+  std::uint64_t id_;
+  std::uint32_t number_;
+  std::uint64_t generation_;
+  unsigned slot_;
+};
+
+}  // namespace brigade::cluster::detail

@@ -1,0 +1,149 @@
+// Connection, the part that has requests answered.
+#include "http/connection.hpp"
+#include "http/response_writer.hpp"
+#include "http/server_core.hpp"
+
+namespace brigade::http {
+
+void Connection::process() {
+  in_process_ = true;
+  answer_what_is_there();
+  in_process_ = false;
+}
+
+void Connection::answer_what_is_there() {
+  while (begin_ != end_ && (phase_ == Phase::idle || phase_ == Phase::head)) {
+    // A client that does not read its answers gets no further ones made.
+    if (!large_.empty() || out_.size() > server_.options().max_pending_output) return;
+    if (!exchange_) exchange_ = server_.take_exchange();
+    const auto outcome =
+        exchange_->parser.parse({chunk_ + begin_, end_ - begin_}, exchange_->request.head_);
+    switch (outcome.status) {
+      case HeadParser::Status::incomplete:
+        if (phase_ == Phase::idle) {
+          phase_ = Phase::head;
+          set_deadline(batch_began_ + server_.options().header_timeout);
+        }
+        return;
+      case HeadParser::Status::error: return refuse(outcome.code, outcome.reason);
+      case HeadParser::Status::complete: break;
+    }
+    begin_ += outcome.consumed;
+    dispatch();
+  }
+}
+
+void Connection::dispatch() {
+  detail::Exchange& exchange = *exchange_;
+  Request& request = exchange.request;
+  request.source_ = this;
+  request.match_ = &exchange.match;
+  request.socket_ = socket_.get();
+  request.id_ = server_.next_request_id();
+  auto& figures = server_.figures().loop;
+  figures.requests.add();
+  phase_ = Phase::handling;
+  begin_body();
+  if (request.body_error_ != 0) {
+    must_linger_ = true;
+    Response response = error(request.body_error_, request.body_problem_);
+    return answer(response);
+  }
+  bool plain = false;
+  const Chain& chain = server_.find(request.head_, exchange.match, plain);
+  if (plain) {
+    try {
+      Response response = chain.answer(request);
+      answer(response);
+    } catch (...) {
+      Response response = server_.answer_error(request, std::current_exception());
+      answer(response);
+    }
+    return;
+  }
+  deadline_ = TimePoint::max();
+  figures.in_flight.add();
+  // The pattern lives as long as the server, and ends with a NUL: it views a whole std::string.
+  const char* name = request.route().empty() ? "request" : request.route().data();
+  exchange.scope.emplace(name, nullptr);
+  exchange.task.emplace(chain.run(request));
+  if (exchange.task->start(this, &*exchange.scope)) {
+    task_finished();
+  } else if (!out_.empty()) {
+    flush();  // answers to earlier requests do not wait for this one; phase says that a handler runs
+  }
+}
+
+void Connection::on_task_done() { server_.loop().run_later(task_done_); }
+
+void Connection::task_finished() {
+  detail::Exchange& exchange = *exchange_;
+  server_.figures().loop.in_flight.sub();
+  Response response;
+  try {
+    response = exchange.task->take_result();
+  } catch (const Cancelled& cancelled) {
+    response = error(503, cancelled.what());
+  } catch (...) {
+    response = server_.answer_error(exchange.request, std::current_exception());
+  }
+  answer(response);
+  if (in_process_) return;  // process() goes on
+  if (gone_) return destroy();
+  pump();
+}
+
+void Connection::answer(Response& response) {
+  const RequestHead& head = exchange_->request.head_;
+  const bool rest_skipped = skip_rest_of_body();
+  const bool close = !head.keep_alive || !rest_skipped || peer_done_ || gone_ || server_.draining() ||
+                     must_linger_;
+  ResponseWriter::write(response,
+                        {.head_only = head.method == Method::head,
+                         .close = close,
+                         .keep_alive_10 = head.minor_version == 0},
+                        server_.date_line(), out_, large_);
+  server_.figures().loop.add_response(static_cast<unsigned>(response.status()));
+  ++batch_;
+  if (close && (!rest_skipped || head.keep_alive)) must_linger_ = true;
+  end_exchange();
+  phase_ = close ? Phase::closing : Phase::idle;
+  if (!close) set_deadline(server_.loop().now() + server_.options().idle_timeout);
+}
+
+// A request that could not be read to its end: nothing after it can be trusted either.
+void Connection::refuse(int status, const char* reason) {
+  Response response = error(status, reason);
+  ResponseWriter::write(response, {.close = true}, server_.date_line(), out_, large_);
+  auto& figures = server_.figures().loop;
+  figures.requests.add();
+  figures.add_response(static_cast<unsigned>(status));
+  ++batch_;
+  must_linger_ = true;
+  phase_ = Phase::closing;
+}
+
+void Connection::end_exchange() {
+  detail::Exchange& exchange = *exchange_;
+  exchange.task.reset();
+  exchange.scope.reset();
+  Request& request = exchange.request;
+  request.query_.reset();
+  if (!request.body_.empty()) request.body_ = std::string();
+  request.body_error_ = 0;
+  if (exchange.behind.empty()) return;
+  // The body ended in bytes of the next request. What was in the chunk is used up, or we had not read
+  // on.
+  begin_ = end_ = 0;
+  ensure_capacity(exchange.behind.size());
+  end_ = exchange.behind.copy(chunk_, exchange.behind.size());
+  exchange.behind.clear();
+}
+
+void Connection::count_batch() {
+  const Duration took = monotonic_now() - batch_began_;
+  server_.figures().latency.record(static_cast<std::uint64_t>(took.count()) / 1000, batch_);
+  batch_ = 0;
+}
+
+}  // namespace brigade::http

@@ -1,0 +1,222 @@
+#include "http/server_core.hpp"
+
+#include <brigade/log.hpp>
+#include <brigade/system.hpp>
+#include <brigade/thread_pool.hpp>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+#include <stdexcept>
+
+#include "cluster/own_slot.hpp"
+#include "http/connection.hpp"
+#include "http/response_writer.hpp"
+
+namespace brigade::http::detail {
+namespace {
+
+constexpr std::size_t kept_chunks = 256;
+constexpr std::size_t kept_exchanges = 256;
+
+std::string allow_value(MethodSet allowed) {
+  std::string out;
+  for (std::size_t index = 0; index < method_count; ++index) {
+    const auto method = static_cast<Method>(index);
+    if ((allowed & method_bit(method)) == 0) continue;
+    if (!out.empty()) out += ", ";
+    out += name_of(method);
+  }
+  return out;
+}
+
+Limits parser_limits(const ServerOptions& options) {
+  return {options.max_request_line, options.max_fields, options.max_field_count};
+}
+
+}  // namespace
+
+ServerCore::ServerCore(ServerOptions options)
+    : options_(options),
+      not_found_(middleware, [](Request&) { return error(404, "not found"); }),
+      not_allowed_(middleware,
+                   [](Request& request) {
+                     Response response = error(405, "method not allowed");
+                     response.set("Allow", allow_value(request.match_->allowed()));
+                     return response;
+                   }),
+      // RFC 9110 section 9.3.7: about the server as a whole.
+      options_star_(middleware,
+                    [](Request&) {
+                      Response response = empty(204);
+                      response.set("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
+                      return response;
+                    }),
+      cut_(*this) {}
+
+ServerCore::~ServerCore() {
+  listeners_.clear();
+  for (char* chunk : free_chunks_) std::free(chunk);
+}
+
+void ServerCore::add_route(Method method, const std::string& pattern, Handler handler) {
+  const auto added = tree_.add(method, pattern, static_cast<std::uint32_t>(routes_.size()));
+  if (!added) throw std::invalid_argument(added.error().message());
+  routes_.emplace_back(middleware, std::move(handler));
+}
+
+const Chain& ServerCore::find(const RequestHead& head, Match& match, bool& plain) {
+  tree_.match(head.method, head.path, match);
+  const Route* route = &not_found_;
+  switch (match.outcome()) {
+    case Match::Outcome::found: route = &routes_[match.handler()]; break;
+    case Match::Outcome::method_not_allowed: route = &not_allowed_; break;
+    case Match::Outcome::not_found:
+      if (head.path == "*") route = &options_star_;
+      break;
+  }
+  plain = route->plain;
+  return route->chain;
+}
+
+Response ServerCore::answer_error(Request& request, std::exception_ptr error_pointer) {
+  if (on_error) {
+    try {
+      return on_error(request, error_pointer);
+    } catch (...) {
+      error_pointer = std::current_exception();  // it rethrows what it does not know
+    }
+  }
+  std::string what = "an exception that is not a std::exception";
+  try {
+    std::rethrow_exception(error_pointer);
+  } catch (const HttpError& known) {
+    if (known.status() < 500) return error(known.status(), known.what());
+    log::error("{} {} (request {}): {}", request.method_name(), log::escape(request.route()), request.id(),
+               log::escape(known.what()));
+    return error(known.status(), known.what());
+  } catch (const Overloaded& overloaded) {
+    Response response = error(503, overloaded.what());
+    response.set("Retry-After", "1");
+    return response;
+  } catch (const std::exception& known) {
+    what = known.what();
+  } catch (...) {
+  }
+  log::error("{} {} (request {}, worker {}) failed: {}", request.method_name(),
+             log::escape(request.route()), request.id(), ::getpid(), log::escape(what));
+  return error(500, "internal server error");
+}
+
+Task<> ServerCore::serve() {
+  loop_ = &Loop::current();
+  process_ = cluster::detail::Process::join();
+  figures_ = &cluster::detail::own_slot().figures();
+  done_ = std::make_unique<Event>();
+  scratch_ = std::make_unique<std::array<char, 64 << 10>>();
+  max_connections_ = options_.max_connections ? options_.max_connections : raise_fd_limit() / 10 * 9;
+  for (Route* route : {&not_found_, &not_allowed_, &options_star_}) route->plain = route->chain.is_plain();
+  for (Route& route : routes_) route.plain = route.chain.is_plain();
+
+  for (const cluster::Place& place : places) {
+    if (draining_) break;
+    auto socket = co_await process_->listen(place.host, place.port, options_.backlog);
+    if (!socket) throw ErrorException(socket.error());
+    listeners_.push_back(std::make_unique<cluster::detail::Listener>(
+        std::move(*socket), static_cast<cluster::detail::Acceptor&>(*this)));
+    process_->listening(listeners_.back()->address());
+  }
+  process_->add(*this);
+  finish_if_done();
+  co_await done_->wait();
+  loop_->disarm(cut_);
+  static_cast<cluster::detail::Drainable&>(*this).unlink();
+  for (const cluster::Place& place : places) process_->unlisten(place.host, place.port);
+  listeners_.clear();
+}
+
+void ServerCore::close() { on_drain(process_->own_quiet, process_->own_deadline); }
+
+void ServerCore::on_drain(Duration quiet, Duration deadline) {
+  if (std::exchange(draining_, true)) return;
+  quiet_ = quiet;
+  for (auto& listener : listeners_) listener->stop();
+  connections_.for_each([quiet](Connection& connection) { connection.drain(quiet); });
+  loop_->arm(cut_, deadline);
+  finish_if_done();
+}
+
+void ServerCore::cut() {
+  log::warn("{} connections are cut: the drain's deadline has passed", connection_count_);
+  connections_.for_each([](Connection& connection) { connection.cut(); });
+}
+
+void ServerCore::finish_if_done() {
+  if (draining_ && connection_count_ == 0 && done_) done_->set();
+}
+
+bool ServerCore::has_room() { return connection_count_ < max_connections_; }
+
+void ServerCore::on_connection(Fd socket) {
+  auto* connection = new Connection(*this, std::move(socket));
+  if (!connection->start()) {
+    delete connection;
+    return;
+  }
+  connections_.push_back(*connection);
+  ++connection_count_;
+  figures_->loop.connections_open.add();
+  figures_->loop.connections_total.add();
+  if (draining_) connection->drain(std::max<Duration>(quiet_, std::chrono::seconds(1)));
+}
+
+void ServerCore::ended(Connection& connection) {
+  static_cast<brigade::detail::ListNode&>(connection).unlink();
+  --connection_count_;
+  figures_->loop.connections_open.sub();
+  for (auto& listener : listeners_) listener->connection_ended();
+  finish_if_done();
+}
+
+std::string_view ServerCore::date_line() {
+  if (loop_->now() >= date_valid_until_) {
+    const std::int64_t now_ms = unix_millis();
+    date_line_ = http::date_line(now_ms / 1000);
+    date_valid_until_ = loop_->now() + std::chrono::milliseconds(1000 - now_ms % 1000);
+  }
+  return date_line_;
+}
+
+char* ServerCore::take_chunk() {
+  if (!free_chunks_.empty()) {
+    char* chunk = free_chunks_.back();
+    free_chunks_.pop_back();
+    return chunk;
+  }
+  auto* chunk = static_cast<char*>(std::malloc(chunk_size));
+  if (!chunk) throw std::bad_alloc();
+  return chunk;
+}
+
+void ServerCore::give_chunk(char* chunk) {
+  if (free_chunks_.size() < kept_chunks) {
+    free_chunks_.push_back(chunk);
+  } else {
+    std::free(chunk);
+  }
+}
+
+std::unique_ptr<Exchange> ServerCore::take_exchange() {
+  if (free_exchanges_.empty()) return std::make_unique<Exchange>(parser_limits(options_));
+  auto exchange = std::move(free_exchanges_.back());
+  free_exchanges_.pop_back();
+  return exchange;
+}
+
+void ServerCore::give_exchange(std::unique_ptr<Exchange> exchange) {
+  if (free_exchanges_.size() < kept_exchanges) free_exchanges_.push_back(std::move(exchange));
+}
+
+}  // namespace brigade::http::detail

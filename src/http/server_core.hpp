@@ -1,0 +1,109 @@
+// The inside of http::Server: routes, connections, and what connections share.
+#pragma once
+
+#include <brigade/event.hpp>
+#include <brigade/http/server.hpp>
+
+#include <array>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "cluster/listener.hpp"
+#include "cluster/process.hpp"
+#include "http/chain.hpp"
+#include "http/exchange.hpp"
+#include "http/route_tree.hpp"
+#include "stats/slot.hpp"
+
+namespace brigade::http {
+
+class Connection;
+
+namespace detail {
+
+class ServerCore final : private cluster::detail::Drainable, private cluster::detail::Acceptor {
+ public:
+  explicit ServerCore(ServerOptions options);
+  ~ServerCore();
+
+  void add_route(Method method, const std::string& pattern, Handler handler);
+  Task<> serve();
+  void close();
+
+  // Set before it serves.
+  std::vector<Middleware> middleware;
+  ErrorHandler on_error;
+  std::vector<cluster::Place> places;
+
+  // For connections.
+  const ServerOptions& options() const { return options_; }
+  Loop& loop() { return *loop_; }
+  bool draining() const { return draining_; }
+  stats::Slot& figures() { return *figures_; }
+  std::string_view date_line();
+  std::uint64_t next_request_id() { return ++last_request_id_; }
+
+  /// What answers this request; fills `match`.
+  const Chain& find(const RequestHead& head, Match& match, bool& plain);
+  Response answer_error(Request& request, std::exception_ptr error);
+  void ended(Connection& connection);
+
+  /// Chunks and exchanges go round among the connections that have something to do, the last used
+  /// first because it is still in the cache. An idle connection has neither.
+  static constexpr std::size_t chunk_size = 16 << 10;
+  char* take_chunk();
+  void give_chunk(char* chunk);
+  std::unique_ptr<Exchange> take_exchange();
+  void give_exchange(std::unique_ptr<Exchange> exchange);
+  std::array<char, 64 << 10>& scratch() { return *scratch_; }
+
+ private:
+  struct Route {
+    Route(const std::vector<Middleware>& around, Handler of) : handler(std::move(of)), chain(around, handler) {}
+    Handler handler;
+    Chain chain;
+    bool plain = false;
+  };
+  struct Cut final : Timer {
+    explicit Cut(ServerCore& of) : core(of) {}
+    void on_timer() override { core.cut(); }
+    ServerCore& core;
+  };
+
+  void on_connection(Fd connection) override;
+  bool has_room() override;
+  void on_drain(Duration quiet, Duration deadline) override;
+  void cut();
+  void finish_if_done();
+
+  ServerOptions options_;
+  RouteTree tree_;
+  std::deque<Route> routes_;  // a deque: chains refer to their handlers
+  Route not_found_;
+  Route not_allowed_;
+  Route options_star_;
+
+  Loop* loop_ = nullptr;
+  std::shared_ptr<cluster::detail::Process> process_;
+  stats::Slot* figures_ = nullptr;
+  std::vector<std::unique_ptr<cluster::detail::Listener>> listeners_;
+  brigade::detail::List<Connection> connections_;
+  std::size_t connection_count_ = 0;
+  std::size_t max_connections_ = 0;
+  bool draining_ = false;
+  Duration quiet_{};
+  Cut cut_;
+  std::unique_ptr<Event> done_;
+  std::uint64_t last_request_id_ = 0;
+  std::string date_line_;
+  TimePoint date_valid_until_{};
+  std::vector<char*> free_chunks_;
+  std::vector<std::unique_ptr<Exchange>> free_exchanges_;
+  std::unique_ptr<std::array<char, 64 << 10>> scratch_;
+
+  friend class brigade::http::Server;
+};
+
+}  // namespace detail
+}  // namespace brigade::http

@@ -1,0 +1,195 @@
+// What a pool's threads look like from outside: names, niceness, signals, figures, their end.
+#include <brigade/system.hpp>
+#include <brigade/task_group.hpp>
+#include <brigade/thread_pool.hpp>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include "support/blocker.hpp"
+#include "support/counted.hpp"
+
+#include <atomic>
+#include <csignal>
+#include <cstdint>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define BRIGADE_SANITIZED 1
+#endif
+#endif
+
+namespace brigade {
+namespace {
+
+using testing_support::Blocker;
+
+class PoolThreadsTest : public testing_support::NothingLeft {
+ protected:
+  Loop loop;
+};
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+int niceness() {
+  const std::string stat = read_file("/proc/thread-self/stat");
+  std::istringstream words(stat.substr(stat.rfind(')') + 2));
+  std::string word;
+  for (int field = 3; field <= 19; ++field) words >> word;  // proc(5): nice is field 19
+  return std::stoi(word);
+}
+
+std::uint64_t blocked_signals() {
+  std::istringstream status(read_file("/proc/thread-self/status"));
+  for (std::string word; status >> word;) {
+    if (word != "SigBlk:") continue;
+    status >> word;
+    return std::stoull(word, nullptr, 16);
+  }
+  return 0;
+}
+bool has(std::uint64_t mask, int signal) { return (mask >> (signal - 1) & 1) != 0; }
+
+template <class Function>
+auto on(Loop& loop, ThreadPool pool, Function function) {
+  return loop.run([](ThreadPool own, Function job) -> Task<std::invoke_result_t<Function>> {
+    co_return co_await own.run(std::move(job));
+  }(std::move(pool), std::move(function)));
+}
+Task<> join(TaskGroup& group) { co_await group.join(); }
+Task<> block(ThreadPool pool, Blocker& blocker) {
+  co_await pool.run([&blocker] { blocker.block(); });
+}
+
+TEST_F(PoolThreadsTest, AreNamedAfterThePool) {
+  const auto name = on(loop, ThreadPool({.name = "resize", .threads = 1}),
+                       [] { return read_file("/proc/thread-self/comm"); });
+  EXPECT_EQ(name, "resize-0\n");
+}
+
+TEST_F(PoolThreadsTest, AreNicerThanTheLoopsThread) {
+  const int before = niceness();
+  const auto pool_nice = on(loop, ThreadPool({.threads = 1, .nice = 7}), niceness);
+  EXPECT_EQ(pool_nice, std::min(before + 7, 19));
+  EXPECT_EQ(niceness(), before);
+}
+
+TEST_F(PoolThreadsTest, TakeNoSignalsButThoseOfAFault) {
+  sigset_t before;
+  sigset_t after;
+  ::pthread_sigmask(SIG_SETMASK, nullptr, &before);
+  ThreadPool pool({.threads = 1});
+  ::pthread_sigmask(SIG_SETMASK, nullptr, &after);
+  const auto blocked = on(loop, pool, blocked_signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM}) {
+    EXPECT_TRUE(has(blocked, signal)) << signal;
+    EXPECT_EQ(sigismember(&before, signal), sigismember(&after, signal)) << signal;
+  }
+  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) {
+    EXPECT_FALSE(has(blocked, signal)) << signal;
+  }
+}
+
+TEST_F(PoolThreadsTest, AreAsManyAsTheProcessMayUseCpusByDefault) {
+  EXPECT_EQ(ThreadPool().threads(), available_parallelism());
+}
+
+TEST_F(PoolThreadsTest, HaveEndedWhenTheLastHandleIsGone) {
+  static std::atomic<bool> ended{false};
+  struct AtThreadEnd {
+    ~AtThreadEnd() { ended = true; }
+    int touched = 0;
+  };
+  std::optional<ThreadPool> pool(ThreadPoolOptions{.threads = 1});
+  std::optional<ThreadPool> copy(pool);
+  on(loop, *pool, [] {
+    thread_local AtThreadEnd guard;
+    return ++guard.touched;
+  });
+  pool.reset();
+  EXPECT_FALSE(ended);
+  copy.reset();
+  EXPECT_TRUE(ended);
+}
+
+TEST_F(PoolThreadsTest, EndWithTheFrameThatHeldTheLastHandle) {
+  // The job's own frame may be the last to know the pool.
+  const int sum = loop.run([]() -> Task<int> {
+    auto pool = std::make_unique<ThreadPool>(ThreadPoolOptions{.threads = 2});
+    auto job = pool->run([] { return 6; });
+    pool.reset();
+    co_return co_await job;
+  }());
+  EXPECT_EQ(sum, 6);
+}
+
+TEST_F(PoolThreadsTest, CountWhatTheyDo) {
+  PoolMeter meter{};
+  {
+    ThreadPool pool({.max_queue = 1, .threads = 1, .meter = &meter});
+    EXPECT_EQ(meter.threads.get(), 1U);
+    Blocker blocker;
+    TaskGroup group([](const char*, const std::exception_ptr&) {});
+    group.spawn(block(pool, blocker));
+    blocker.wait_until_begun();
+    EXPECT_EQ(meter.busy.get(), 1U);
+    group.spawn([](ThreadPool own) -> Task<> {
+      co_await own.run([] { throw std::runtime_error("on purpose"); });
+    }(pool));
+    EXPECT_EQ(meter.queued.get(), 1U);
+    EXPECT_EQ(pool.queued(), 1U);
+    group.spawn([](ThreadPool own) -> Task<> { co_await own.run([] {}); }(pool));
+    EXPECT_EQ(meter.refused.get(), 1U);
+    blocker.let_go();
+    loop.run(join(group));
+    EXPECT_EQ(meter.done.get(), 2U);
+    EXPECT_EQ(meter.failed.get(), 1U);
+    EXPECT_EQ(meter.queued.get(), 0U);
+    EXPECT_EQ(meter.busy.get(), 0U);
+    EXPECT_GT(meter.cpu_ns.get(), 0U);
+  }
+  EXPECT_EQ(meter.threads.get(), 0U);
+}
+
+TEST_F(PoolThreadsTest, OfTwoPoolsCountTogether) {
+  PoolMeter meter{};
+  const ThreadPool one({.threads = 1, .meter = &meter});
+  const ThreadPool two({.threads = 2, .meter = &meter});
+  EXPECT_EQ(meter.threads.get(), 3U);
+}
+
+TEST_F(PoolThreadsTest, ThatTheSystemRefusesAreAnExceptionAndLeaveNothingBehind) {
+#ifdef BRIGADE_SANITIZED
+  GTEST_SKIP() << "a sanitizer needs more address space than this test leaves";
+#endif
+  const std::string statm = read_file("/proc/self/statm");
+  const rlim_t used = std::stoull(statm) * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE));
+  rlimit before{};
+  ::getrlimit(RLIMIT_AS, &before);
+  const rlimit tight{used + (rlim_t{256} << 20), before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_AS, &tight), 0);
+  PoolMeter meter{};
+  bool refused = false;
+  try {
+    const ThreadPool pool({.threads = 5000, .meter = &meter});
+  } catch (const std::system_error&) {
+    refused = true;
+  }
+  ::setrlimit(RLIMIT_AS, &before);
+  EXPECT_TRUE(refused);
+  EXPECT_EQ(meter.threads.get(), 0U);
+}
+
+}  // namespace
+}  // namespace brigade
