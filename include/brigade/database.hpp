@@ -482,10 +482,10 @@ class Database {
     return sql::detail::run_transaction<Body, T>(backend_, std::move(body));
   }
 
-  /// Several statements as one transaction: a schema, at start-up. Blocks the caller, so never from
-  /// a handler. Several processes may run the same script at once: with CREATE … IF NOT EXISTS the
-  /// first creates and the others find it done. Statements that SQLite refuses inside a transaction
-  /// (BEGIN, VACUUM) are refused here.
+  /// Several statements as one transaction: a schema, at start-up. Blocks the caller: never from a
+  /// handler, nor from a transaction's body. Several processes may run the same script at once:
+  /// with CREATE … IF NOT EXISTS the first creates and the others find it done. Statements that
+  /// SQLite refuses inside a transaction (BEGIN, VACUUM) are refused here.
   Result<void> run_script(const std::string& text) const { return backend_->run_script(text); }
 
  private:

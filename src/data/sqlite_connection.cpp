@@ -14,8 +14,10 @@ namespace {
 
 using Kind = DatabaseError::Kind;
 
-// Between two attempts at another process's lock. SQLite's own busy_timeout waits up to 100 ms,
-// longer after each attempt, so that whoever has waited longest is served last.
+// Between two attempts at another process's lock. Not sqlite3_busy_timeout, which waits longer
+// after each attempt, up to 100 ms, so that whoever has waited longest is served last: of six
+// processes with transactions of 3 ms back to back, it left two without one in 5 s; so, none waited
+// over 0.6 s.
 constexpr std::chrono::milliseconds poll_interval(1);
 
 int open_flags(const SqliteFile& file) {
@@ -117,6 +119,11 @@ SqliteConnection::Turn SqliteConnection::take_turn(std::string_view text) {
 
 template <class Run>
 auto SqliteConnection::run(std::string_view text, const std::vector<sql::Value>& args, Run run) {
+  // Some errors (ON CONFLICT ROLLBACK, a full disk) end the transaction. A body that carried on
+  // after one would commit each of its further statements by itself.
+  if (in_transaction_ && is_clean()) {
+    throw DatabaseError(Kind::other, 0, "an error has rolled the transaction back already", text);
+  }
   SqliteStatement& statement = cache_.get(text);
   Turn turn;
   if (!in_transaction_ && !statement.reads_only()) turn = take_turn(text);
@@ -129,10 +136,10 @@ auto SqliteConnection::run(std::string_view text, const std::vector<sql::Value>&
 }
 
 void SqliteConnection::check_transaction(std::string_view text) {
-  const bool open = ::sqlite3_get_autocommit(handle_.get()) == 0;
-  if (open == in_transaction_) return;
-  if (!open)
-    throw DatabaseError(Kind::other, 0, "this ended its transaction, which ends by itself", text);
+  if (is_clean() != in_transaction_) return;
+  if (in_transaction_) {
+    throw DatabaseError(Kind::other, 0, "a transaction ends with its body, not before", text);
+  }
   // It would stay open on this connection, and the statements that follow go to any of them.
   command("ROLLBACK");
   throw DatabaseError(Kind::other, 0, "use Database::transaction to begin a transaction", text);

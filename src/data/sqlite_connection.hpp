@@ -30,7 +30,7 @@ class SqliteConnection final : public sql::Connection {
   }
   /// Runs every statement of `script`. For use inside transact().
   void run_script(std::string_view script) { run_each(handle_.get(), script); }
-  /// False when a transaction is left open that could not be rolled back.
+  /// True when no transaction is open. After transact(): false when it could not be rolled back.
   bool is_clean() const;
 
   sql::Rows do_query(std::string_view text, const std::vector<sql::Value>& args) override;

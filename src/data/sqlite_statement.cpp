@@ -27,7 +27,7 @@ int prepare(sqlite3* handle, std::string_view& text, sqlite3_stmt** statement) {
 void check_size(std::string_view text) {
   // SQLite's own limit, checked before the size becomes an int.
   if (text.size() <= 1'000'000'000) return;
-  throw DatabaseError(DatabaseError::Kind::syntax, 0, "longer than a gigabyte", text);
+  throw DatabaseError(Kind::syntax, 0, "longer than a gigabyte", text);
 }
 
 }  // namespace
@@ -169,6 +169,9 @@ void run_each(sqlite3* handle, std::string_view script) {
     int code = prepared ? SQLITE_ROW : SQLITE_DONE;
     while (code == SQLITE_ROW) code = ::sqlite3_step(prepared);
     if (code != SQLITE_DONE) throw last_error(handle, text);
+    if (::sqlite3_get_autocommit(handle) != 0) {
+      throw DatabaseError(Kind::other, 0, "a script is one transaction, and cannot end it", text);
+    }
   }
 }
 

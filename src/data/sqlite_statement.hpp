@@ -63,8 +63,8 @@ class SqliteStatement::Use {
   const std::string& text_;
 };
 
-/// Runs every statement of `script` to its end. Throws DatabaseError, which quotes from the
-/// statement that failed onwards.
+/// Runs every statement of `script` to its end, inside a transaction that is open already. Throws
+/// DatabaseError, which quotes from the statement that failed onwards.
 void run_each(sqlite3* handle, std::string_view script);
 
 /// Least recently used goes first. A schema change is no reason to empty it: SQLite compiles a

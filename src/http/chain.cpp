@@ -12,6 +12,7 @@ bool Chain::is_plain() const {
 }
 
 Response Chain::answer(Request& request) const {
+  if (middleware_.empty()) return handler_.plain(request);
   // The layers in front of the handler, until one of them answers; then those around it, inside out.
   std::size_t entered = 0;
   std::optional<Response> response;
@@ -24,6 +25,12 @@ Response Chain::answer(Request& request) const {
     if (middleware_[entered].after) middleware_[entered].after(request, *response);
   }
   return std::move(*response);
+}
+
+Task<Response> Chain::run(Request& request) const {
+  // Nothing around it: no frame of ours either.
+  if (middleware_.empty() && handler_.async) return handler_.async(request);
+  return run_from(0, request);
 }
 
 Task<Response> Chain::run_from(std::size_t index, Request& request) const {

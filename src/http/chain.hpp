@@ -18,7 +18,7 @@ class Chain {
   /// For a plain chain.
   Response answer(Request& request) const;
   /// For any chain.
-  Task<Response> run(Request& request) const { return run_from(0, request); }
+  Task<Response> run(Request& request) const;
 
  private:
   friend class Next;

@@ -51,22 +51,21 @@ void Connection::dispatch() {
   }
   bool plain = false;
   const Chain& chain = server_.find(request.head_, exchange.match, plain);
-  if (plain) {
-    try {
+  try {
+    if (plain) {
       Response response = chain.answer(request);
-      answer(response);
-    } catch (...) {
-      Response response = server_.answer_error(request, std::current_exception());
-      answer(response);
+      return answer(response);
     }
-    return;
+    exchange.task.emplace(chain.run(request));
+  } catch (...) {
+    Response response = server_.answer_error(request, std::current_exception());
+    return answer(response);
   }
   deadline_ = TimePoint::max();
   figures.in_flight.add();
   // The pattern lives as long as the server, and ends with a NUL: it views a whole std::string.
   const char* name = request.route().empty() ? "request" : request.route().data();
   exchange.scope.emplace(name, nullptr);
-  exchange.task.emplace(chain.run(request));
   if (exchange.task->start(this, &*exchange.scope)) {
     task_finished();
   } else if (!out_.empty()) {

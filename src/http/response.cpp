@@ -51,7 +51,7 @@ Response& Response::set(std::string_view name, std::string_view value) {
 }
 
 bool Response::has(std::string_view name) const {
-  if (type_line_ && equal_ignoring_case(name, "Content-Type")) return true;
+  if (!type_line_.empty() && equal_ignoring_case(name, "Content-Type")) return true;
   std::string_view rest = fields_;
   while (!rest.empty()) {
     if (equal_ignoring_case(rest.substr(0, rest.find(':')), name)) return true;

@@ -26,6 +26,8 @@ class ResponseWriter {
   static constexpr std::size_t large_body = 16 << 10;
 };
 
+inline constexpr std::size_t date_line_size = 37;
+
 /// "Date: Sun, 22 Nov 2026 10:00:00 GMT\r\n" (RFC 9110 section 5.6.7).
 std::string date_line(std::int64_t unix_seconds);
 

@@ -1,8 +1,9 @@
-// Objects that count themselves, and a fixture that finds what was not destroyed, or destroyed twice.
+// Objects that count themselves, and a fixture that finds what was not destroyed, or destroyed
+// twice.
 #pragma once
 
-#include <brigade/task.hpp>
 #include <gtest/gtest.h>
+#include <brigade/task.hpp>
 
 #include <atomic>
 #include <string>

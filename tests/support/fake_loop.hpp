@@ -1,8 +1,8 @@
 // A loop whose time the test owns: it costs nothing to sleep an hour on it.
 //
-// Time stands still while the loop works and jumps to the next timer when it would sleep. Descriptors
-// are real, and are asked first, so that what other threads hand over arrives as ever. A loop that
-// sleeps without a timer waits for such an event, and a test that waits in vain aborts.
+// Time stands still while the loop works and jumps to the next timer when it would sleep.
+// Descriptors are real, and are asked first, so that what other threads hand over arrives as ever.
+// A loop that sleeps without a timer waits for such an event, and a test that waits in vain aborts.
 #pragma once
 
 #include <brigade/loop.hpp>
@@ -42,7 +42,7 @@ class FakePoller final : public Poller {
 
   int wait(std::span<epoll_event> out, int timeout_ms) override {
     timeouts.push_back(timeout_ms);
-    if (in_wait) in_wait();
+    if (const auto function = std::exchange(in_next_wait, nullptr)) function();
     if (!scripted.empty()) {
       const auto events = std::exchange(scripted, {});
       std::copy(events.begin(), events.end(), out.begin());
@@ -70,9 +70,9 @@ class FakePoller final : public Poller {
     scripted.push_back(event);
   }
 
-  int wake_fd = -1;                // the loop's own eventfd, the first that it adds
-  std::vector<int> timeouts;       // of each wait
-  std::function<void()> in_wait;   // called at the start of each wait
+  int wake_fd = -1;                    // the loop's own eventfd, the first that it adds
+  std::vector<int> timeouts;           // of each wait
+  std::function<void()> in_next_wait;  // called once, when the loop is as good as asleep
   std::vector<epoll_event> scripted;
 
  private:

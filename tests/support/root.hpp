@@ -13,7 +13,8 @@ namespace brigade::testing_support {
 
 class Root final : detail::TaskOwner {
  public:
-  explicit Root(Task<> task, const char* name = "root") : scope_(name, nullptr), task_(std::move(task)) {}
+  explicit Root(Task<> task, const char* name = "root")
+      : scope_(name, nullptr), task_(std::move(task)) {}
 
   /// Runs to the first suspension.
   void start() { done_ = task_->start(this, &scope_); }

@@ -45,7 +45,7 @@ class Response {
   friend Response json_text(std::string body);
   int status_;
   std::string fields_;                 // ready to send: "Name: value\r\n…"
-  const char* type_line_ = nullptr;    // a literal "Content-Type: …\r\n", so that text() copies nothing
+  std::string_view type_line_;         // a literal "Content-Type: …\r\n", so that text() copies nothing
   std::string body_;
 };
 

@@ -15,7 +15,9 @@ TEST(Cgroup, QuotaIsRoundedUpToWholeCpus) {
   EXPECT_EQ(parse_cpu_max("100001 100000\n"), 2U);
 }
 
-TEST(Cgroup, MaxIsNoLimit) { EXPECT_EQ(parse_cpu_max("max 100000\n"), std::nullopt); }
+TEST(Cgroup, MaxIsNoLimit) {
+  EXPECT_EQ(parse_cpu_max("max 100000\n"), std::nullopt);
+}
 
 TEST(Cgroup, NonsenseIsNoLimit) {
   for (const char* text : {"", "\n", "100000", "100000 ", " 100000", "a b", "0 100000", "-1 100000",

@@ -1,8 +1,8 @@
-#include <brigade/fd.hpp>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include <brigade/fd.hpp>
 
 #include <type_traits>
 #include <utility>
@@ -14,8 +14,12 @@ static_assert(!std::is_copy_constructible_v<Fd>);
 static_assert(!std::is_copy_assignable_v<Fd>);
 static_assert(std::is_nothrow_move_constructible_v<Fd>);
 
-bool is_open(int fd) { return ::fcntl(fd, F_GETFD) >= 0; }
-Fd make() { return Fd(::eventfd(0, EFD_CLOEXEC)); }
+bool is_open(int fd) {
+  return ::fcntl(fd, F_GETFD) >= 0;
+}
+Fd make() {
+  return Fd(::eventfd(0, EFD_CLOEXEC));
+}
 
 TEST(Fd, ClosesWhatItOwns) {
   int number = -1;

@@ -1,5 +1,5 @@
-#include <brigade/log.hpp>
 #include <gtest/gtest.h>
+#include <brigade/log.hpp>
 
 #include <algorithm>
 #include <string>

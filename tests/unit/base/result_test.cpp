@@ -1,5 +1,5 @@
-#include <brigade/result.hpp>
 #include <gtest/gtest.h>
+#include <brigade/result.hpp>
 
 #include <cerrno>
 #include <memory>

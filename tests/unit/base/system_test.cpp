@@ -1,6 +1,3 @@
-#include <brigade/fd.hpp>
-#include <brigade/system.hpp>
-#include <brigade/time.hpp>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -8,6 +5,9 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <brigade/fd.hpp>
+#include <brigade/system.hpp>
+#include <brigade/time.hpp>
 #include "base/files.hpp"
 
 #include <algorithm>

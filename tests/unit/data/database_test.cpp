@@ -95,16 +95,16 @@ TEST(Database, NeverRunsAQueuedStatementWhoseTaskWasCancelled) {
   }(db));
 }
 
-TEST(Database, WaitsForARunningStatementWhoseTaskIsDestroyed) {
+TEST(Database, LetsATaskBeDestroyedWhileItsStatementRuns) {
   Loop loop;
   loop.run([](Database db) -> Task<> {
     {
-      Task<sql::Rows> task = db.query(slow, 100'000);
-      detail::TaskScope scope("abandoned", nullptr);
       struct Owner final : detail::TaskOwner {
         void on_task_done() override {}
       } owner;
-      task.start(&owner, &scope);
+      detail::TaskScope scope("abandoned", nullptr);
+      Task<sql::Rows> task = db.query(slow, 100'000);
+      EXPECT_FALSE(task.start(&owner, &scope));
     }
     auto rows = co_await db.query("SELECT 1");
     EXPECT_EQ(rows.size(), 1u);
@@ -135,11 +135,11 @@ TEST(Transaction, IsUndoneWhenItsBodyThrows) {
   Loop loop;
   Database db = in_memory();
   db.run_script("CREATE TABLE t (n)").value();
-  EXPECT_THROW(loop.run(db.transaction([](sql::Connection& c) {
+  const auto body = [](sql::Connection& c) {
     c.execute("INSERT INTO t VALUES (1)");
     throw std::runtime_error("no");
-  })),
-               std::runtime_error);
+  };
+  EXPECT_THROW(loop.run(db.transaction(body)), std::runtime_error);
   EXPECT_EQ(loop.run(db.query_as<int>("SELECT count(*) FROM t")).at(0), 0);
 }
 
@@ -157,6 +157,18 @@ TEST(Transaction, IsUndoneWhenItCannotBeCommitted) {
     EXPECT_EQ(error.kind(), Kind::foreign_key) << error.what();
   }
   EXPECT_EQ(loop.run(db.query_as<int>("SELECT count(*) FROM b")).at(0), 0);
+}
+
+TEST(Transaction, DoesNotGoOnAfterAnErrorThatRolledItBack) {
+  Loop loop;
+  Database db = in_memory();
+  db.run_script("CREATE TABLE t (n UNIQUE); INSERT INTO t VALUES (1)").value();
+  const auto body = [](sql::Connection& c) {
+    EXPECT_THROW(c.execute("INSERT OR ROLLBACK INTO t VALUES (1)"), DatabaseError);
+    c.execute("INSERT INTO t VALUES (2)");
+  };
+  EXPECT_THROW(loop.run(db.transaction(body)), DatabaseError);
+  EXPECT_EQ(loop.run(db.query_as<int>("SELECT count(*) FROM t")).at(0), 1);
 }
 
 TEST(Transaction, CannotBeEndedByItsBody) {

@@ -148,6 +148,7 @@ TEST(RunScript, IsUndoneAsAWholeWhenAStatementFails) {
   EXPECT_EQ(failed.error().message(),
             fmt::format("database file {}: no such table: u, in: INSERT INTO u VALUES (1);",
                         folder / "x.db"));
+  EXPECT_FALSE(db.run_script("CREATE TABLE u (n); COMMIT; CREATE TABLE v (n)").ok());
   EXPECT_TRUE(db.run_script("CREATE TABLE t (n); -- the end\n").ok());
 }
 

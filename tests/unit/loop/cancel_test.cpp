@@ -1,6 +1,6 @@
+#include <gtest/gtest.h>
 #include <brigade/sleep.hpp>
 #include <brigade/when.hpp>
-#include <gtest/gtest.h>
 #include "support/counted.hpp"
 #include "support/gate.hpp"
 #include "support/root.hpp"
@@ -12,11 +12,11 @@
 namespace brigade {
 namespace {
 
+using std::chrono::hours;
 using testing_support::Counted;
 using testing_support::FakeLoop;
 using testing_support::Gate;
 using testing_support::Root;
-using std::chrono::hours;
 
 class CancelTest : public testing_support::NothingLeft {
  protected:
@@ -24,7 +24,9 @@ class CancelTest : public testing_support::NothingLeft {
   Gate gate;
 };
 
-Task<> wait_at(Gate& gate) { co_await gate.passage(); }
+Task<> wait_at(Gate& gate) {
+  co_await gate.passage();
+}
 
 TEST_F(CancelTest, MakesTheCurrentAwaitThrowWithTheReason) {
   Root root(wait_at(gate));
@@ -164,7 +166,9 @@ TEST_F(CancelTest, OfAChildLeavesItsParentAlone) {
 
 TEST_F(CancelTest, OfAScopeWhoseChildIsGoneIsSafe) {
   detail::TaskScope parent("parent", nullptr);
-  { const detail::TaskScope child("child", &parent); }
+  {
+    const detail::TaskScope child("child", &parent);
+  }
   parent.cancel(CancelReason::user);
   EXPECT_TRUE(parent.cancelled());
 }

@@ -1,5 +1,5 @@
-#include <brigade/list.hpp>
 #include <gtest/gtest.h>
+#include <brigade/list.hpp>
 
 #include <memory>
 #include <vector>

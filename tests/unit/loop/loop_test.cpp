@@ -1,10 +1,10 @@
+#include <gtest/gtest.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 #include <brigade/loop.hpp>
 #include <brigade/sleep.hpp>
 #include <brigade/task_group.hpp>
 #include <brigade/when.hpp>
-#include <gtest/gtest.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 #include "support/counted.hpp"
 #include "support/fake_loop.hpp"
 #include "support/gate.hpp"
@@ -21,15 +21,16 @@
 namespace brigade {
 namespace {
 
-using testing_support::FakeLoop;
-using testing_support::Gate;
 using std::chrono::hours;
 using std::chrono::milliseconds;
+using testing_support::FakeLoop;
+using testing_support::Gate;
 
 class LoopTest : public testing_support::NothingLeft {};
 
 struct Listener final : Watcher {
-  explicit Listener(std::function<void(std::uint32_t)> function = nullptr) : then(std::move(function)) {}
+  explicit Listener(std::function<void(std::uint32_t)> function = nullptr)
+      : then(std::move(function)) {}
   void on_event(std::uint32_t events) override {
     seen.push_back(events);
     if (then) then(events);
@@ -173,9 +174,7 @@ TEST_F(LoopTest, WhatQueuesItselfAgainWaitsForTheNextTurn) {
 
 TEST_F(LoopTest, SleepsForEverWhereNothingIsToCome) {
   FakeLoop fake;
-  fake.poller->in_wait = [&] {
-    fake.loop.post([&] { fake.loop.stop(); });
-  };
+  fake.poller->in_next_wait = [&] { fake.loop.post([&] { fake.loop.stop(); }); };
   fake.loop.run();
   EXPECT_EQ(fake.poller->timeouts, std::vector<int>{-1});
 }
@@ -187,10 +186,9 @@ TEST_F(LoopTest, ListsTasksWithNamePlaceAndWhatTheyWaitFor) {
   const auto line = std::source_location::current().line();
   group.spawn([]() -> Task<> { co_await sleep(hours(1)); }(), "sleeper");
   group.spawn([](Gate& at) -> Task<> { co_await at.passage(); }(gate), "waiter");
-  group.spawn([]() -> Task<> {
-    co_await when_all(as_task(sleep(hours(1))), as_task(sleep(hours(2))));
-  }(),
-              "parent");
+  group.spawn(
+      []() -> Task<> { co_await when_all(as_task(sleep(hours(1))), as_task(sleep(hours(2)))); }(),
+      "parent");
   const auto tasks = fake.loop.tasks();
   ASSERT_EQ(tasks.size(), 3U);
   EXPECT_EQ(tasks[0].name, "sleeper");
@@ -207,8 +205,8 @@ TEST_F(LoopTest, ListsTasksWithNamePlaceAndWhatTheyWaitFor) {
 
 TEST_F(LoopTest, ListsARunningTaskAsWaitingForNothing) {
   Loop loop;
-  const auto tasks = loop.run([]() -> Task<std::vector<TaskInfo>> { co_return Loop::current().tasks(); }(),
-                              "itself");
+  const auto tasks = loop.run(
+      []() -> Task<std::vector<TaskInfo>> { co_return Loop::current().tasks(); }(), "itself");
   ASSERT_EQ(tasks.size(), 1U);
   EXPECT_EQ(tasks[0].name, "itself");
   EXPECT_EQ(tasks[0].waiting_for, "");

@@ -1,5 +1,5 @@
-#include <brigade/loop.hpp>
 #include <gtest/gtest.h>
+#include <brigade/loop.hpp>
 #include "support/fake_loop.hpp"
 
 #include <chrono>
@@ -8,10 +8,12 @@
 namespace brigade {
 namespace {
 
-using testing_support::FakeLoop;
 using std::chrono::milliseconds;
+using testing_support::FakeLoop;
 
-std::uint64_t ns(Duration duration) { return static_cast<std::uint64_t>(duration.count()); }
+std::uint64_t ns(Duration duration) {
+  return static_cast<std::uint64_t>(duration.count());
+}
 
 struct Alarm final : Timer {
   void on_timer() override {}
@@ -56,7 +58,7 @@ TEST_F(MeterTest, CountsTurns) {
 TEST_F(MeterTest, BusySinceIsZeroWhileTheLoopSleeps) {
   std::uint64_t asleep = 1;
   std::uint64_t awake = 0;
-  fake.poller->in_wait = [&] { asleep = fake.loop.meter().busy_since_ns.get(); };
+  fake.poller->in_next_wait = [&] { asleep = fake.loop.meter().busy_since_ns.get(); };
   fake.loop.arm(alarm, milliseconds(10));
   fake.loop.turn(true);
   awake = fake.loop.meter().busy_since_ns.get();

@@ -1,5 +1,5 @@
-#include <brigade/sleep.hpp>
 #include <gtest/gtest.h>
+#include <brigade/sleep.hpp>
 #include "support/counted.hpp"
 #include "support/root.hpp"
 
@@ -11,18 +11,20 @@
 namespace brigade {
 namespace {
 
-using testing_support::FakeLoop;
-using testing_support::Root;
 using std::chrono::hours;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
+using testing_support::FakeLoop;
+using testing_support::Root;
 
 class SleepTest : public testing_support::NothingLeft {
  protected:
   FakeLoop fake;
 };
 
-Task<> nap(Duration delay) { co_await sleep(delay); }
+Task<> nap(Duration delay) {
+  co_await sleep(delay);
+}
 
 Task<> nap_and_note(Duration delay, int name, std::vector<int>& order) {
   co_await sleep(delay);
@@ -30,7 +32,8 @@ Task<> nap_and_note(Duration delay, int name, std::vector<int>& order) {
 }
 
 TEST_F(SleepTest, IsNeverEarly) {
-  for (const std::int64_t us : {1L, 999L, 1000L, 1001L, 63999L, 64000L, 64001L, 4096000L, 3600000123L}) {
+  for (const std::int64_t us :
+       {1L, 999L, 1000L, 1001L, 63999L, 64000L, 64001L, 4096000L, 3600000123L}) {
     fake.clock.advance(microseconds(us % 777));
     const TimePoint before = fake.clock.now();
     fake.loop.run(nap(microseconds(us)));

@@ -1,11 +1,12 @@
-// One body with every kind of suspension, cut off at each of its points in turn: cancelled, destroyed,
-// cancelled and then destroyed. What is left over is found by the fixture and the sanitizers.
+// One body with every kind of suspension, cut off at each of its points in turn: cancelled,
+// destroyed, cancelled and then destroyed. What is left over is found by the fixture and the
+// sanitizers.
+#include <gtest/gtest.h>
 #include <brigade/log.hpp>
 #include <brigade/sleep.hpp>
 #include <brigade/task_group.hpp>
 #include <brigade/thread_pool.hpp>
 #include <brigade/when.hpp>
-#include <gtest/gtest.h>
 #include "support/counted.hpp"
 #include "support/root.hpp"
 
@@ -16,11 +17,11 @@
 namespace brigade {
 namespace {
 
+using std::chrono::milliseconds;
 using testing_support::at_each_suspension;
 using testing_support::Counted;
 using testing_support::FakeLoop;
 using testing_support::Root;
-using std::chrono::milliseconds;
 
 class SuspensionPoints : public testing_support::NothingLeft {
  protected:
@@ -69,7 +70,8 @@ Task<> everything(ThreadPool pool) {
   TaskGroup group;
   co_await leave(group);
   co_await yield();
-  const bool intact = co_await pool.run([local](Counted other) { return other.intact() && local.intact(); }, local);
+  const bool intact =
+      co_await pool.run([local](Counted other) { return other.intact() && local.intact(); }, local);
   EXPECT_TRUE(intact);
   co_await yield();
 }

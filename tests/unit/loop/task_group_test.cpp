@@ -1,7 +1,7 @@
+#include <gtest/gtest.h>
 #include <brigade/log.hpp>
 #include <brigade/sleep.hpp>
 #include <brigade/task_group.hpp>
-#include <gtest/gtest.h>
 #include "support/counted.hpp"
 #include "support/gate.hpp"
 #include "support/root.hpp"
@@ -15,11 +15,11 @@
 namespace brigade {
 namespace {
 
+using std::chrono::milliseconds;
 using testing_support::Counted;
 using testing_support::FakeLoop;
 using testing_support::Gate;
 using testing_support::Root;
-using std::chrono::milliseconds;
 
 class TaskGroupTest : public testing_support::NothingLeft {
  protected:
@@ -34,7 +34,9 @@ Task<> wait_at(Gate& gate, int& passed) {
   co_await gate.passage();
   ++passed;
 }
-Task<> join(TaskGroup& group) { co_await group.join(); }
+Task<> join(TaskGroup& group) {
+  co_await group.join();
+}
 template <class Thrown>
 Task<> fail(Thrown thrown) {
   co_await yield();
@@ -153,7 +155,8 @@ TEST_F(TaskGroupTest, ErrorThatNobodyHandlesIsLogged) {
 }
 
 TEST_F(TaskGroupTest, ErrorHandlerThatThrowsHarmsNobody) {
-  TaskGroup group([](const char*, const std::exception_ptr&) { throw std::runtime_error("worse"); });
+  TaskGroup group(
+      [](const char*, const std::exception_ptr&) { throw std::runtime_error("worse"); });
   group.spawn(fail(1));
   fake.loop.run(join(group));
   EXPECT_EQ(group.size(), 0U);

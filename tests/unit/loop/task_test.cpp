@@ -1,6 +1,6 @@
+#include <gtest/gtest.h>
 #include <brigade/sleep.hpp>
 #include <brigade/task.hpp>
-#include <gtest/gtest.h>
 #include "support/counted.hpp"
 #include "support/gate.hpp"
 #include "support/root.hpp"
@@ -31,16 +31,22 @@ Task<> note(int& runs) {
   co_return;
 }
 
-Task<int> answer() { co_return 42; }
+Task<int> answer() {
+  co_return 42;
+}
 
-Task<std::unique_ptr<int>> boxed(int value) { co_return std::make_unique<int>(value); }
+Task<std::unique_ptr<int>> boxed(int value) {
+  co_return std::make_unique<int>(value);
+}
 
 struct NoDefault {
   explicit NoDefault(int from) : value(from) {}
   int value;
 };
 
-Task<NoDefault> without_default(int value) { co_return NoDefault(value); }
+Task<NoDefault> without_default(int value) {
+  co_return NoDefault(value);
+}
 
 template <class Thrown>
 Task<int> fail_with(Thrown thrown) {
@@ -48,7 +54,9 @@ Task<int> fail_with(Thrown thrown) {
   co_return 0;
 }
 
-Task<> pass(Gate& gate) { co_await gate.passage(); }
+Task<> pass(Gate& gate) {
+  co_await gate.passage();
+}
 
 Task<bool> keep(Counted kept, Gate& gate) {
   co_await gate.passage();
@@ -57,7 +65,9 @@ Task<bool> keep(Counted kept, Gate& gate) {
 
 TEST_F(TaskTest, DoesNothingBeforeItIsAwaited) {
   int runs = 0;
-  { const Task<> task = note(runs); }
+  {
+    const Task<> task = note(runs);
+  }
   EXPECT_EQ(runs, 0);
 }
 
@@ -249,11 +259,12 @@ TEST_F(TaskTest, LambdaGivenToCallLivesUntilItsTaskEnds) {
   Gate gate;
   bool intact = false;
   const auto start = [&] {
-    return call([kept = Counted(), &gate, &intact](Counted argument) -> Task<> {
-      co_await gate.passage();
-      intact = kept.intact() && argument.intact();
-    },
-                Counted());
+    return call(
+        [kept = Counted(), &gate, &intact](Counted argument) -> Task<> {
+          co_await gate.passage();
+          intact = kept.intact() && argument.intact();
+        },
+        Counted());
   };
   Root root(start());
   root.start();

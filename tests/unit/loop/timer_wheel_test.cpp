@@ -1,5 +1,5 @@
-#include <brigade/timer.hpp>
 #include <gtest/gtest.h>
+#include <brigade/timer.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -76,8 +76,8 @@ TEST(TimerWheel, NextIsTheDeadlineWhereItIsNear) {
 }
 
 TEST(TimerWheel, FarDeadlineCascadesInFewSteps) {
-  for (const std::uint64_t deadline : {64ULL, 4095ULL, 4096ULL, 262'144ULL, 86'400'000ULL,
-                                      31'536'000'000ULL, (1ULL << 42) - 2}) {
+  for (const std::uint64_t deadline :
+       {64ULL, 4095ULL, 4096ULL, 262'144ULL, 86'400'000ULL, 31'536'000'000ULL, (1ULL << 42) - 2}) {
     TimerWheel wheel;
     wheel.advance(1);
     Counter timer;
@@ -254,17 +254,22 @@ class Model {
     const int which = pick(200);
     const auto index = static_cast<std::size_t>(which);
     switch (pick(10)) {
-      case 0: disarm(which); return;
+      case 0:
+        disarm(which);
+        return;
       case 1:  // destroy, and make another
         forget(which);
         make(which);
         return;
-      case 2: advance(wheel_.elapsed() + distance()); return;
+      case 2:
+        advance(wheel_.elapsed() + distance());
+        return;
       case 3:
       case 4:
         if (const auto next = wheel_.next()) advance(*next);
         return;
-      default: arm(*timers_[index], which);
+      default:
+        arm(*timers_[index], which);
     }
   }
 

@@ -1,6 +1,6 @@
+#include <gtest/gtest.h>
 #include <brigade/sleep.hpp>
 #include <brigade/when.hpp>
-#include <gtest/gtest.h>
 #include "support/counted.hpp"
 #include "support/gate.hpp"
 #include "support/root.hpp"
@@ -17,11 +17,11 @@
 namespace brigade {
 namespace {
 
+using std::chrono::milliseconds;
 using testing_support::Counted;
 using testing_support::FakeLoop;
 using testing_support::Gate;
 using testing_support::Root;
-using std::chrono::milliseconds;
 
 class WhenAllTest : public testing_support::NothingLeft {
  protected:
@@ -33,10 +33,18 @@ Task<int> number(int value, int after_ms) {
   co_await sleep(milliseconds(after_ms));
   co_return value;
 }
-Task<int> number_now(int value) { co_return value; }
-Task<std::string> word(std::string value) { co_return value; }
-Task<std::unique_ptr<int>> box(int value) { co_return std::make_unique<int>(value); }
-Task<> wait_at(Gate& gate) { co_await gate.passage(); }
+Task<int> number_now(int value) {
+  co_return value;
+}
+Task<std::string> word(std::string value) {
+  co_return value;
+}
+Task<std::unique_ptr<int>> box(int value) {
+  co_return std::make_unique<int>(value);
+}
+Task<> wait_at(Gate& gate) {
+  co_await gate.passage();
+}
 Task<int> fail(const char* what, int after_ms) {
   co_await sleep(milliseconds(after_ms));
   throw std::runtime_error(what);
@@ -199,9 +207,8 @@ TEST_F(WhenAllTest, OfAVectorRethrowsTheFirstError) {
 TEST_F(WhenAllTest, CancelledFromOutsideCancelsAllWithTheReasonAndWaits) {
   bool first = false;
   bool second = false;
-  Root root([](bool& a, bool& b) -> Task<> {
-    co_await when_all(slow_to_end(a), slow_to_end(b));
-  }(first, second));
+  Root root([](bool& a, bool& b) -> Task<> { co_await when_all(slow_to_end(a), slow_to_end(b)); }(
+                                     first, second));
   root.start();
   root.cancel(CancelReason::client_gone);
   run_until_done(fake, root);
@@ -265,7 +272,9 @@ TEST_F(WhenAllTest, BranchMayCancelTheWholeTaskWhileItStarts) {
 
 TEST_F(WhenAllTest, ThatIsNeverAwaitedRunsNothing) {
   bool ended = false;
-  { const auto unused = when_all(slow_to_end(ended), slow_to_end(ended)); }
+  {
+    const auto unused = when_all(slow_to_end(ended), slow_to_end(ended));
+  }
   EXPECT_FALSE(ended);
 }
 

@@ -1,6 +1,6 @@
+#include <gtest/gtest.h>
 #include <brigade/sleep.hpp>
 #include <brigade/when.hpp>
-#include <gtest/gtest.h>
 #include "support/counted.hpp"
 #include "support/gate.hpp"
 #include "support/root.hpp"
@@ -13,12 +13,12 @@
 namespace brigade {
 namespace {
 
+using std::chrono::hours;
+using std::chrono::milliseconds;
 using testing_support::Counted;
 using testing_support::FakeLoop;
 using testing_support::Gate;
 using testing_support::Root;
-using std::chrono::hours;
-using std::chrono::milliseconds;
 
 class WhenAnyTest : public testing_support::NothingLeft {
  protected:
@@ -30,7 +30,9 @@ Task<int> number(int value, int after_ms) {
   co_await sleep(milliseconds(after_ms));
   co_return value;
 }
-Task<std::string> word_now(std::string value) { co_return value; }
+Task<std::string> word_now(std::string value) {
+  co_return value;
+}
 Task<int> fail(int after_ms) {
   co_await sleep(milliseconds(after_ms));
   throw std::runtime_error("on purpose");

@@ -1,7 +1,7 @@
-// Cancelling and destroying what waits for a pool: while its job is queued, while it runs, and when its
-// end is on the way to the loop.
-#include <brigade/thread_pool.hpp>
+// Cancelling and destroying what waits for a pool: while its job is queued, while it runs, and when
+// its end is on the way to the loop.
 #include <gtest/gtest.h>
+#include <brigade/thread_pool.hpp>
 #include "support/blocker.hpp"
 #include "support/counted.hpp"
 #include "support/root.hpp"

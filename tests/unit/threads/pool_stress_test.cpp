@@ -1,6 +1,6 @@
+#include <gtest/gtest.h>
 #include <brigade/task_group.hpp>
 #include <brigade/thread_pool.hpp>
-#include <gtest/gtest.h>
 #include "support/counted.hpp"
 
 #include <cstdint>
@@ -10,7 +10,6 @@
 
 namespace brigade {
 namespace {
-
 
 class PoolStressTest : public testing_support::NothingLeft {};
 

@@ -1,10 +1,10 @@
 // What a pool's threads look like from outside: names, niceness, signals, figures, their end.
-#include <brigade/system.hpp>
-#include <brigade/task_group.hpp>
-#include <brigade/thread_pool.hpp>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <brigade/system.hpp>
+#include <brigade/task_group.hpp>
+#include <brigade/thread_pool.hpp>
 #include "support/blocker.hpp"
 #include "support/counted.hpp"
 
@@ -59,7 +59,9 @@ std::uint64_t blocked_signals() {
   }
   return 0;
 }
-bool has(std::uint64_t mask, int signal) { return (mask >> (signal - 1) & 1) != 0; }
+bool has(std::uint64_t mask, int signal) {
+  return (mask >> (signal - 1) & 1) != 0;
+}
 
 template <class Function>
 auto on(Loop& loop, ThreadPool pool, Function function) {
@@ -67,7 +69,9 @@ auto on(Loop& loop, ThreadPool pool, Function function) {
     co_return co_await own.run(std::move(job));
   }(std::move(pool), std::move(function)));
 }
-Task<> join(TaskGroup& group) { co_await group.join(); }
+Task<> join(TaskGroup& group) {
+  co_await group.join();
+}
 Task<> block(ThreadPool pool, Blocker& blocker) {
   co_await pool.run([&blocker] { blocker.block(); });
 }

@@ -1,8 +1,8 @@
+#include <gtest/gtest.h>
 #include <brigade/sleep.hpp>
 #include <brigade/task_group.hpp>
 #include <brigade/thread_pool.hpp>
 #include <brigade/when.hpp>
-#include <gtest/gtest.h>
 #include "support/blocker.hpp"
 #include "support/counted.hpp"
 
@@ -26,13 +26,19 @@ class ThreadPoolTest : public testing_support::NothingLeft {
   Loop loop;
 };
 
-int add(int left, int right) { return left + right; }
-std::string glue(std::string left, const std::string& right) { return left + right; }
+int add(int left, int right) {
+  return left + right;
+}
+std::string glue(std::string left, const std::string& right) {
+  return left + right;
+}
 
 Task<> block(ThreadPool pool, Blocker& blocker) {
   co_await pool.run([&blocker] { blocker.block(); });
 }
-Task<> join(TaskGroup& group) { co_await group.join(); }
+Task<> join(TaskGroup& group) {
+  co_await group.join();
+}
 
 TEST_F(ThreadPoolTest, RunsTheJobOnItsThreadAndResumesOnTheLoops) {
   loop.run([](ThreadPool pool) -> Task<> {
@@ -89,8 +95,9 @@ TEST_F(ThreadPoolTest, OwnsTheJobsArguments) {
     bool intact = false;
     {
       Counted named;
-      auto job = pool.run([captured = named](const Counted& given) { return captured.intact() && given.intact(); },
-                          named);
+      auto job = pool.run(
+          [captured = named](const Counted& given) { return captured.intact() && given.intact(); },
+          named);
       named.text.clear();
       intact = co_await job;
     }
@@ -101,7 +108,9 @@ TEST_F(ThreadPoolTest, OwnsTheJobsArguments) {
 TEST_F(ThreadPoolTest, JobThatIsNeverAwaitedDoesNotRun) {
   ThreadPool pool({.threads = 1});
   bool ran = false;
-  { const auto unused = pool.run([&ran, kept = Counted()] { ran = kept.intact(); }); }
+  {
+    const auto unused = pool.run([&ran, kept = Counted()] { ran = kept.intact(); });
+  }
   EXPECT_FALSE(ran);
 }
 
@@ -216,7 +225,8 @@ TEST_F(ThreadPoolTest, CloseRefusesNewJobsAndRunsThoseInside) {
   int ran = 0;
   TaskGroup group;
   group.spawn(block(pool, blocker));
-  group.spawn([](ThreadPool own, int& out) -> Task<> { out = co_await own.run(add, 1, 2); }(pool, ran));
+  group.spawn(
+      [](ThreadPool own, int& out) -> Task<> { out = co_await own.run(add, 1, 2); }(pool, ran));
   pool.close();
   loop.run([](ThreadPool own) -> Task<> {
     auto refused = co_await own.try_run(add, 1, 1);
