@@ -13,7 +13,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
+#include <csignal>
 #include <cstdlib>
 #include <ctime>
 #include <deque>
@@ -30,6 +30,8 @@ double now() {
   ::clock_gettime(CLOCK_MONOTONIC, &at);
   return static_cast<double>(at.tv_sec) + static_cast<double>(at.tv_nsec) * 1e-9;
 }
+
+volatile std::sig_atomic_t told_to_end = 0;  // SIGTERM: report and end
 
 struct Settings {
   bench::Target target;
@@ -57,7 +59,7 @@ class Load {
       for (auto& connection : connections_) begin(*connection);
     }
     std::array<epoll_event, 256> events;
-    while (now() < end && !finished()) {
+    while (now() < end && !finished() && !told_to_end) {
       const int timeout = settings_.rate > 0 ? 0 : 100;
       const int count = ::epoll_wait(poller_, events.data(), static_cast<int>(events.size()), timeout);
       if (settings_.rate > 0) issue_due();
@@ -150,6 +152,7 @@ class Load {
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::signal(SIGTERM, [](int) { told_to_end = 1; });
   Settings settings;
   const std::array<option, 10> options{{{"port", required_argument, nullptr, 'p'},
                                         {"connections", required_argument, nullptr, 'c'},

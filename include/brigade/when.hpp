@@ -222,7 +222,8 @@ auto when_any(Task<Ts>... tasks) {
   return detail::WhenAny<Ts...>(std::move(tasks)...);
 }
 
-/// Wraps anything awaitable, so that `when_any(work(), as_task(sleep(1s)))` reads well.
+/// Wraps an awaitable that can be moved, such as sleep(): `when_any(work(), as_task(sleep(1s)))`. A pool
+/// job cannot be moved; wrap it in a coroutine of your own.
 template <class Awaitable>
 auto as_task(Awaitable awaitable) -> Task<decltype(awaitable.operator co_await().await_resume())> {
   co_return co_await awaitable;

@@ -68,7 +68,11 @@ void PrimaryCore::now_listening(WorkerProcess& worker, const std::string& addres
   if (worker.exit) return;
   ever_listened_ = true;
   seats_[worker.number()]->started_once = true;
-  if (!worker.listening_since) worker.listening_since = loop_.read_clock();
+  if (!worker.listening_since) {
+    worker.listening_since = monotonic_now();
+    log::debug("worker {} (pid {}) listens after {:.2f} ms", worker.id(), worker.pid,
+               std::chrono::duration<double, std::milli>(*worker.listening_since - worker.started).count());
+  }
   if (!worker.draining) {
     worker.state = WorkerState::listening;
     board_.entry(worker.slot()).set_state(WorkerState::listening);

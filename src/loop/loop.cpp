@@ -61,6 +61,8 @@ Loop::Loop(LoopOptions options)
     throw ErrorException(Error::from_errno(errno, "epoll_ctl"));
   }
   wheel_.advance(now_ms());
+  // Busy from the start: a program that hangs before its first sleep shows.
+  meter_->busy_since_ns.set(nanos(now_.time_since_epoch()));
   current_loop = this;
 }
 

@@ -110,16 +110,16 @@ TEST_F(PoolThreadsTest, AreAsManyAsTheProcessMayUseCpusByDefault) {
 }
 
 TEST_F(PoolThreadsTest, HaveEndedWhenTheLastHandleIsGone) {
-  static std::atomic<bool> ended{false};
   struct AtThreadEnd {
-    ~AtThreadEnd() { ended = true; }
-    int touched = 0;
+    ~AtThreadEnd() { *ended = true; }
+    std::atomic<bool>* ended = nullptr;
   };
+  std::atomic<bool> ended{false};
   std::optional<ThreadPool> pool(ThreadPoolOptions{.threads = 1});
   std::optional<ThreadPool> copy(pool);
-  on(loop, *pool, [] {
+  on(loop, *pool, [&ended] {
     thread_local AtThreadEnd guard;
-    return ++guard.touched;
+    guard.ended = &ended;
   });
   pool.reset();
   EXPECT_FALSE(ended);
