@@ -113,6 +113,7 @@ WorkerProcess* PrimaryCore::start(Seat& seat, std::uint64_t generation, bool suc
   }
   auto environment = seat.environment;
   environment[role_variable] = fmt::format("{},{},{}", id, seat.number, *slot);
+  const TimePoint began = monotonic_now();
   auto spawned = spawn({.binary = binaries_.at(generation).get(),
                         .arguments = options_.arguments,
                         .environment = merged_environment(environment),
@@ -127,6 +128,7 @@ WorkerProcess* PrimaryCore::start(Seat& seat, std::uint64_t generation, bool suc
   WorkerProcess& worker = *owned;
   workers_.emplace(id, std::move(owned));
   worker.pid = spawned->pid;
+  worker.started = began;
   worker.successor = successor;
   board_.entry(*slot).pid.set(spawned->pid);
   worker.child = std::make_unique<ChildWatch>(

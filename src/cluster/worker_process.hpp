@@ -33,7 +33,7 @@ class WorkerProcess final : private Timer {
   void disarm_kill() { Loop::current().disarm(*this); }
 
   pid_t pid = -1;
-  TimePoint started = monotonic_now();
+  TimePoint started{};
   WorkerState state = WorkerState::starting;
   std::optional<TimePoint> listening_since;
   std::optional<ExitStatus> exit;

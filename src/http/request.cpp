@@ -48,6 +48,17 @@ const QueryParams& Request::query() const {
   return *query_;
 }
 
+Task<QueryParams> Request::form() {
+  const auto type = header("Content-Type");
+  if (type && !equal_ignoring_case(type->substr(0, type->find(';')), "application/x-www-form-urlencoded")) {
+    throw HttpError(415, "expected Content-Type: application/x-www-form-urlencoded");
+  }
+  std::string text = co_await body();
+  auto parsed = QueryParams::parse(text);
+  if (!parsed) throw HttpError(400, parsed.error().message());
+  co_return std::move(*parsed);
+}
+
 std::string Request::remote_address() const {
   sockaddr_storage peer{};
   socklen_t size = sizeof peer;

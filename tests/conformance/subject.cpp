@@ -69,7 +69,7 @@ void add_body_routes(http::Server& server) {
   });
   server.post("/form", [](http::Request& request) -> Task<http::Response> {
     auto body = co_await request.body();
-    const auto form = http::QueryParams::parse(body);
+    auto form = http::QueryParams::parse(body);
     if (!form) throw http::HttpError(400, form.error().message());
     co_return http::text(fmt::format("{} fields\n", form->size()));
   });

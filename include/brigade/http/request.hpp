@@ -64,6 +64,10 @@ class Request {
   /// longer than the server's limit, 400 when it is broken off or malformed, 408 when it is too slow.
   detail::BodyWait body();
 
+  /// The body as an application/x-www-form-urlencoded form. Throws HttpError 415 when the client says that
+  /// it is something else, 400 for bad escapes, and what body() throws.
+  Task<QueryParams> form();
+
   /// Counts up within this process.
   std::uint64_t id() const { return id_; }
   /// The peer's address, "192.0.2.7:51324". Asks the kernel.
