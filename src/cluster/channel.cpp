@@ -78,7 +78,10 @@ void Channel::receive() {
         received = Fd(fd);  // a frame has at most one: any before it are closed here
       }
     }
-    if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return close("sent a frame that is too long");
+    if ((header.msg_flags & MSG_TRUNC) != 0) return close("sent a frame that is too long");
+    if ((header.msg_flags & MSG_CTRUNC) != 0) {
+      return close("sent a descriptor that could not be taken (ulimit -n)");
+    }
     auto message = decode(std::string_view(frame.data(), static_cast<std::size_t>(got)));
     if (!message) return close("sent a frame that makes no sense");
     message->fd = std::move(received);

@@ -139,11 +139,18 @@ WorkerProcess* PrimaryCore::start(Seat& seat, std::uint64_t generation, bool suc
           [this, &worker](Message message) { received(worker, std::move(message)); },
           [this, &worker](const char* error) { channel_closed(worker, error); }});
   // From the loop, so that a callback which is set right after fork() hears of it.
-  loop_.post([this, id] {
+  post([this, id] {
     const auto found = workers_.find(id);
-    if (found != workers_.end()) tell(on_fork, found->second->handle());
+    if (found != workers_.end()) tell_fork(*found->second);
   });
   return &worker;
+}
+
+// A loop that ends runs what is still posted, and it may end after this object.
+void PrimaryCore::post(std::function<void()> function) {
+  loop_.post([alive = std::weak_ptr(alive_), function = std::move(function)] {
+    if (!alive.expired()) function();
+  });
 }
 
 void PrimaryCore::refill(Seat& seat) {
@@ -160,6 +167,7 @@ void PrimaryCore::reaped(WorkerProcess& worker, ExitStatus status) {
   // open after that is held by a process the worker started.
   worker.channel->receive_pending();
   worker.channel->receive_pending();
+  tell_fork(worker);
   worker.exit = status;
   worker.state = WorkerState::dead;
   if (!worker.voluntary) worker.voluntary = worker.draining || worker.said_goodbye;
@@ -178,7 +186,9 @@ void PrimaryCore::vacated(Seat& seat, WorkerProcess& worker, ExitStatus status) 
   if (worker.successor) return successor_died(seat);
   const bool in_reload = plan_.current() == seat.number;
   if (in_reload && worker.draining) return take(plan_.predecessor_gone());
-  if (!worker.draining) {
+  // Before anything has listened, all workers tend to fail for one reason: it is said once, at the end.
+  const bool said_later = !ever_listened_ && generation_ == 1 && !worker.failure.empty();
+  if (!worker.draining && !said_later) {
     log::warn("worker {} (pid {}) {}{}", worker.id(), worker.pid, status.text(),
               worker.failure.empty() ? "" : ": " + worker.failure);
   }
@@ -188,9 +198,11 @@ void PrimaryCore::vacated(Seat& seat, WorkerProcess& worker, ExitStatus status) 
                                                    : Duration(-1);
   const Duration delay = seat.policy.delay_after_death(listened, random_());
   if (delay == Duration(0)) return refill(seat);
-  log::warn("worker position {} is unstable ({} deaths in a row): it starts again in {} ms", seat.number,
-            seat.policy.unstable_deaths(),
-            std::chrono::duration_cast<std::chrono::milliseconds>(delay).count());
+  if (!said_later) {
+    log::warn("worker position {} is unstable ({} deaths in a row): it starts again in {} ms", seat.number,
+              seat.policy.unstable_deaths(),
+              std::chrono::duration_cast<std::chrono::milliseconds>(delay).count());
+  }
   loop_.arm(seat, delay);
 }
 
@@ -216,12 +228,17 @@ void PrimaryCore::channel_closed(WorkerProcess& worker, const char* error) {
   }
   // Not from here: the channel is still on the stack.
   const std::uint64_t id = worker.id();
-  loop_.post([this, id] {
+  post([this, id] {
     const auto found = workers_.find(id);
     if (found == workers_.end()) return;
     tell_disconnect(*found->second);
     forget_if_gone(*found->second);
   });
+}
+
+// A fast worker speaks before the loop comes to what was posted: then its first word is the time.
+void PrimaryCore::tell_fork(WorkerProcess& worker) {
+  if (!std::exchange(worker.fork_told, true)) tell(on_fork, worker.handle());
 }
 
 void PrimaryCore::tell_disconnect(WorkerProcess& worker) {
@@ -237,7 +254,7 @@ void PrimaryCore::forget_if_gone(WorkerProcess& worker) {
     tell_disconnect(worker);
   }
   const std::uint64_t id = worker.id();
-  loop_.post([this, id] { workers_.erase(id); });
+  post([this, id] { workers_.erase(id); });
 }
 
 std::vector<Worker*> PrimaryCore::workers() {
@@ -284,6 +301,7 @@ void PrimaryCore::shutdown() {
 void PrimaryCore::kill_all() {
   draining_ = true;
   killed_ = true;
+  for (auto& seat : seats_) loop_.disarm(*seat);
   for (auto& [id, worker] : workers_) {
     worker->draining = true;
     if (!worker->exit) worker->child->send_signal(SIGKILL);
@@ -304,8 +322,9 @@ void PrimaryCore::note_stopped() {
 }
 
 void PrimaryCore::finish_if_empty() {
-  const bool none = workers().empty();
-  if (none && (draining_ || !options_.restart)) end(exit_code_);
+  // None is there and none is to come.
+  const bool to_come = std::any_of(seats_.begin(), seats_.end(), [](const auto& seat) { return seat->armed(); });
+  if (workers().empty() && !to_come) end(exit_code_);
 }
 
 void PrimaryCore::end(int code) {

@@ -66,9 +66,11 @@ class PrimaryCore {
 
   // primary_core.cpp: lives
   WorkerProcess* start(Seat& seat, std::uint64_t generation, bool successor);
+  void post(std::function<void()> function);
   void refill(Seat& seat);
   void reaped(WorkerProcess& worker, ExitStatus status);
   void channel_closed(WorkerProcess& worker, const char* error);
+  void tell_fork(WorkerProcess& worker);
   void tell_disconnect(WorkerProcess& worker);
   void forget_if_gone(WorkerProcess& worker);
   void vacated(Seat& seat, WorkerProcess& worker, ExitStatus status);
@@ -115,6 +117,7 @@ class PrimaryCore {
   int exit_code_ = 0;
   int stop_signal_ = 0;
   std::vector<std::unique_ptr<SignalWatch>> signals_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // last: it ends first
 };
 
 template <class Callbacks, class... Args>

@@ -9,6 +9,7 @@
 namespace brigade::cluster::detail {
 
 void PrimaryCore::received(WorkerProcess& worker, Message message) {
+  tell_fork(worker);
   switch (message.type) {
     case MessageType::online:
       if (worker.state != WorkerState::starting) return;

@@ -12,7 +12,9 @@ namespace brigade::cluster::detail {
 void PrimaryCore::reload() {
   if (draining_) return;
   std::deque<std::uint32_t> numbers;
-  for (const auto& seat : seats_) numbers.push_back(seat->number);
+  for (const auto& seat : seats_) {  // not those whose worker was told to go for good
+    if (seat->worker || seat->armed()) numbers.push_back(seat->number);
+  }
   if (!plan_.running() && !open_new_generation()) return;
   take(plan_.request(std::move(numbers)));
 }

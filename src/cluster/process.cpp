@@ -77,14 +77,21 @@ Task<Result<Process::Socket>> Process::listen(std::string host, std::uint16_t po
     co_return Error(EADDRINUSE, fmt::format("cannot listen on port {}: this process listens there "
                                             "already", port));
   }
+  // Unless it comes to a socket, also when this wait is cancelled or destroyed, the port is free again.
+  struct Claim {
+    Process* process;
+    std::string key;
+    ~Claim() {
+      if (process) process->used_.erase(key);
+    }
+  } claim{this, wanted.key()};
   if (!channel_) {
     auto socket = listen_on(host, port, backlog);
-    if (!socket) {
-      used_.erase(wanted.key());
-      co_return socket.error();
-    }
-    const unsigned board = own_slot().board.add_listener(std::hash<std::string>()(socket->address) | 1).value();
-    co_return Socket{std::move(socket->fd), std::move(socket->address), board};
+    if (!socket) co_return socket.error();
+    // Alone there is no sibling to agree with: when all boards are taken, any will do.
+    auto board = own_slot().board.add_listener(std::hash<std::string>()(socket->address) | 1);
+    claim.process = nullptr;
+    co_return Socket{std::move(socket->fd), std::move(socket->address), board ? *board : 0};
   }
   Pending pending;
   const std::uint32_t sequence = next_sequence_++;
@@ -98,11 +105,11 @@ Task<Result<Process::Socket>> Process::listen(std::string host, std::uint16_t po
   if (!channel_->open()) co_return Error(EPIPE, "the primary is gone");
   co_await pending.answered.wait();
   const auto reply = ListenReply::decode(pending.reply.body);
-  if (!reply || reply->error != 0 || !pending.reply.fd) {
-    used_.erase(wanted.key());
-    if (!reply) co_return Error(EPROTO, "the primary's answer makes no sense");
-    co_return Error(reply->error, reply->text);
+  if (!reply || (reply->error == 0 && !pending.reply.fd)) {
+    co_return Error(EPROTO, "the primary's answer makes no sense");
   }
+  if (reply->error != 0) co_return Error(reply->error, reply->text);
+  claim.process = nullptr;
   co_return Socket{std::move(pending.reply.fd), reply->text, reply->board % stats::kMaxListeners};
 }
 

@@ -41,6 +41,7 @@ class WorkerProcess final : private Timer {
   bool said_goodbye = false;
   bool replace = true;            // when it is gone
   bool successor = false;         // a reload waits for it to listen
+  bool fork_told = false;
   bool disconnect_told = false;
   std::optional<bool> voluntary;
   std::string failure;            // what it said about why it cannot start

@@ -35,6 +35,7 @@ bool Connection::start() {
 
 void Connection::destroy() {
   server_.loop().unwatch(socket_.get(), *this);
+  if (handler_runs()) server_.figures().loop.in_flight.sub();
   if (exchange_) {
     end_exchange();
     exchange_->parser.reset();
@@ -47,6 +48,7 @@ void Connection::destroy() {
 void Connection::on_event(std::uint32_t events) {
   if ((events & (EPOLLERR | EPOLLHUP)) != 0) return peer_is_gone();
   if ((events & (EPOLLIN | EPOLLRDHUP)) != 0) readable_ = true;
+  if ((events & EPOLLRDHUP) != 0) fin_announced_ = true;
   if ((events & EPOLLOUT) != 0 && blocked_) {
     blocked_ = false;
     if (!flush()) return;
@@ -68,9 +70,10 @@ void Connection::resume() {
 
 bool Connection::pump() {
   for (int reads = 0;; ++reads) {
-    process();
+    const bool more = process();
     if (!flush()) return false;
     if ((phase_ != Phase::idle && phase_ != Phase::head) || blocked_) return true;
+    if (more) continue;
     if (!readable_) break;
     if (reads == reads_per_turn) {  // the others first
       if (!go_on_.linked()) server_.loop().run_later(go_on_);
@@ -142,8 +145,9 @@ Connection::Read Connection::read() {
   if (got > 0) {
     end_ += static_cast<std::size_t>(got);
     server_.figures().loop.bytes_in.add(static_cast<std::uint64_t>(got));
-    // Edge-triggered: a short read means that the next byte brings the next event.
-    if (static_cast<std::size_t>(got) < room) readable_ = false;
+    // Edge-triggered: a short read means that the next byte brings the next event. A FIN that was
+    // announced along with these bytes brings none.
+    if (static_cast<std::size_t>(got) < room && !fin_announced_) readable_ = false;
     return Read::some;
   }
   if (got == 0) {

@@ -6,12 +6,13 @@
 //
 // Invariants:
 // - The socket is edge-triggered and registered once for all events. `readable_` is true from an event
-//   until a read comes back short, so nothing is read that was not announced and no edge is lost.
+//   until a read comes back short (after a FIN's: until it comes back empty), so nothing is read that
+//   was not announced and no edge is lost.
 // - While a handler runs nothing is read but the body it asks for, so that `request`'s views into the
 //   input stay where they are, and a client that sends without end meets TCP's flow control.
 // - Answers gather in `out_` and leave in one write when the input holds no further complete request.
 // - One timer, armed late: `deadline_` may move away without touching the wheel.
-// - It is deleted by destroy() only, never while a handler's task exists.
+// - It is deleted by destroy() only, and while a handler's task exists only when the server itself goes.
 #pragma once
 
 #include <brigade/list.hpp>
@@ -43,6 +44,8 @@ class Connection final : public brigade::detail::ListNode,
   void drain(Duration quiet);
   /// The drain's deadline: end now, or as soon as the handler has.
   void cut();
+  /// The server goes: end now. A handler's frame is destroyed where it waits.
+  void abandon() { destroy(); }
 
  private:
   enum class Phase : std::uint8_t {
@@ -89,8 +92,8 @@ class Connection final : public brigade::detail::ListNode,
   void time_is_up();
 
   // connection_exchange.cpp: requests and answers.
-  void process();
-  void answer_what_is_there();
+  bool process();
+  bool answer_what_is_there();
   void dispatch();
   void begin_body();
   void answer(Response& response);
@@ -136,7 +139,8 @@ class Connection final : public brigade::detail::ListNode,
   Phase phase_ = Phase::idle;
   bool readable_ = false;
   bool blocked_ = false;        // the socket takes no more for now
-  bool peer_done_ = false;      // it sent its FIN
+  bool fin_announced_ = false;  // an event told of the peer's FIN: reads go on until they meet it
+  bool peer_done_ = false;      // it sent its FIN, and all before it is read
   bool gone_ = false;           // reset, or cut: nothing more can be sent
   bool in_process_ = false;     // process() is on the stack
   bool must_linger_ = false;    // bytes may be under way that nobody will read

@@ -103,7 +103,7 @@ void Connection::read_body() {
       server_.figures().loop.bytes_in.add(count);
       const std::size_t mine = take_body_bytes({scratch.data(), count});
       if (exchange.body_done) exchange.behind.assign(scratch.data() + mine, count - mine);
-      if (count < room) readable_ = false;
+      if (count < room && !fin_announced_) readable_ = false;
       // A second more for each body_min_rate bytes, from the start: a drip cannot extend it.
       const auto earned = std::chrono::nanoseconds(
           static_cast<std::int64_t>(exchange.request.body_.size()) * 1'000'000'000 /

@@ -5,16 +5,18 @@
 
 namespace brigade::http {
 
-void Connection::process() {
+// True when it stopped only because answers have to leave first.
+bool Connection::process() {
   in_process_ = true;
-  answer_what_is_there();
+  const bool more = answer_what_is_there();
   in_process_ = false;
+  return more;
 }
 
-void Connection::answer_what_is_there() {
+bool Connection::answer_what_is_there() {
   while (begin_ != end_ && (phase_ == Phase::idle || phase_ == Phase::head)) {
     // A client that does not read its answers gets no further ones made.
-    if (!large_.empty() || out_.size() > server_.options().max_pending_output) return;
+    if (!large_.empty() || out_.size() > server_.options().max_pending_output) return true;
     if (!exchange_) exchange_ = server_.take_exchange();
     const auto outcome =
         exchange_->parser.parse({chunk_ + begin_, end_ - begin_}, exchange_->request.head_);
@@ -24,13 +26,14 @@ void Connection::answer_what_is_there() {
           phase_ = Phase::head;
           set_deadline(batch_began_ + server_.options().header_timeout);
         }
-        return;
-      case HeadParser::Status::error: return refuse(outcome.code, outcome.reason);
+        return false;
+      case HeadParser::Status::error: refuse(outcome.code, outcome.reason); return false;
       case HeadParser::Status::complete: break;
     }
     begin_ += outcome.consumed;
     dispatch();
   }
+  return false;
 }
 
 void Connection::dispatch() {

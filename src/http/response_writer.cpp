@@ -51,7 +51,7 @@ void ResponseWriter::write(Response& response, Framing framing, std::string_view
   at = put_status_line(at, response.status_);
   std::memcpy(at, date_line.data(), date_line_size);  // a constant size: inlined
   at += date_line_size;
-  at = put(at, response.type_line_);
+  if (!response.type_line_.empty()) at = put(at, response.type_line_);  // its data may be null
   if (!bodiless) {
     at = put(at, "Content-Length: ");
     at = put_number(at, response.body_.size());

@@ -57,7 +57,6 @@ ServerCore::ServerCore(ServerOptions options)
       cut_(*this) {}
 
 ServerCore::~ServerCore() {
-  listeners_.clear();
   for (char* chunk : free_chunks_) std::free(chunk);
 }
 
@@ -120,6 +119,12 @@ Task<> ServerCore::serve() {
   for (Route* route : {&not_found_, &not_allowed_, &options_star_}) route->plain = route->chain.is_plain();
   for (Route& route : routes_) route.plain = route.chain.is_plain();
 
+  // However serve() ends (done, an address in use, cancelled, its frame destroyed), nothing of ours stays
+  // on the loop.
+  struct Leave {
+    ServerCore& core;
+    ~Leave() { core.leave_loop(); }
+  } leave{*this};
   for (const cluster::Place& place : places) {
     if (draining_) break;
     auto socket = co_await process_->listen(place.host, place.port, options_.backlog);
@@ -131,10 +136,14 @@ Task<> ServerCore::serve() {
   process_->add(*this);
   finish_if_done();
   co_await done_->wait();
-  loop_->disarm(cut_);
+}
+
+void ServerCore::leave_loop() {
   static_cast<cluster::detail::Drainable&>(*this).unlink();
-  for (const cluster::Place& place : places) process_->unlisten(place.host, place.port);
   listeners_.clear();
+  for (const cluster::Place& place : places) process_->unlisten(place.host, place.port);
+  while (Connection* connection = connections_.pop_front()) connection->abandon();
+  loop_->disarm(cut_);
 }
 
 void ServerCore::close() { on_drain(process_->own_quiet, process_->own_deadline); }

@@ -76,6 +76,7 @@ class ServerCore final : private cluster::detail::Drainable, private cluster::de
   void on_drain(Duration quiet, Duration deadline) override;
   void cut();
   void finish_if_done();
+  void leave_loop();
 
   ServerOptions options_;
   RouteTree tree_;

@@ -1,6 +1,7 @@
-// The server that the corpus is played against: its routes and limits are those that the cases assume.
+// The server that the corpus is played against: its routes and limits are those that the cases
+// assume.
 //
-//     conformance-subject [--port N] [--workers N]
+//     conformance-subject [--port N] [--host ADDRESS] [--workers N]
 //
 // Hits on /canary are counted per worker, so a client that reads the count asks for one worker.
 #include <brigade/cluster_run.hpp>
@@ -49,7 +50,8 @@ void add_plain_routes(http::Server& server) {
     response.set("X-Set", parameter(request, "v"));
     return response;
   });
-  server.get("/whoami", [](http::Request& request) { return http::text(request.remote_address()); });
+  server.get("/whoami",
+             [](http::Request& request) { return http::text(request.remote_address()); });
   server.get("/big-10mb", [](http::Request&) { return http::text(std::string(10 << 20, 'x')); });
   server.get("/slow-100ms", [](http::Request&) -> Task<http::Response> {
     co_await sleep(100ms);

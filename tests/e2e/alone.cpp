@@ -10,7 +10,8 @@ using namespace brigade;
 namespace {
 
 Task<> say_where(http::Server& first, http::Server& second) {
-  while (first.addresses().empty() || second.addresses().empty()) co_await sleep(std::chrono::milliseconds(1));
+  while (first.addresses().empty() || second.addresses().empty())
+    co_await sleep(std::chrono::milliseconds(1));
   std::printf("first %s second %s\n", first.addresses()[0].c_str(), second.addresses()[0].c_str());
   std::fflush(stdout);
 }

@@ -1,10 +1,11 @@
-// The plain pieces, without cluster::run: a primary that prints every event, and workers that serve.
-// SIGUSR1: disconnects the first worker. SIGUSR2: kills it. SIGALRM: tries to fork one more.
+// The plain pieces, without cluster::run: a primary that prints every event, and workers that
+// serve. SIGUSR1: disconnects the first worker. SIGUSR2: kills it. SIGALRM: tries to fork one more.
+#include <fmt/format.h>
+#include <unistd.h>
 #include <brigade/cluster.hpp>
 #include <brigade/http/server.hpp>
 #include <brigade/signal.hpp>
-#include <fmt/format.h>
-#include <unistd.h>
+#include <brigade/sleep.hpp>
 
 #include <cstdio>
 #include <cstdlib>
@@ -30,7 +31,8 @@ std::string_view how(const Worker& worker) {
 int run_primary(unsigned workers, bool restart) {
   Loop loop;
   cluster::Primary primary({.restart = restart});
-  for (unsigned index = 0; index < workers; ++index) primary.fork({{"GIVEN", std::to_string(index)}});
+  for (unsigned index = 0; index < workers; ++index)
+    primary.fork({{"GIVEN", std::to_string(index)}});
   primary.on_fork([](Worker& worker) { say("fork {}: {}", worker.id(), how(worker)); });
   primary.on_online([](Worker& worker) { say("online {}", worker.id()); });
   primary.on_listening([](Worker& worker, const std::string& address) {
@@ -38,8 +40,8 @@ int run_primary(unsigned workers, bool restart) {
   });
   primary.on_disconnect([](Worker& worker) { say("disconnect {}: {}", worker.id(), how(worker)); });
   primary.on_exit([&](Worker& worker, ExitStatus status) {
-    say("exit {}: code {} signal {}, {}, {} left", worker.id(), status.code, status.signal, how(worker),
-        primary.workers().size());
+    say("exit {}: code {} signal {}, {}, {} left", worker.id(), status.code, status.signal,
+        how(worker), primary.workers().size());
   });
   const SignalWatch disconnect(SIGUSR1, [&] { primary.workers().front()->disconnect(); });
   const SignalWatch kill(SIGUSR2, [&] { primary.workers().front()->kill(SIGKILL); });
@@ -60,6 +62,10 @@ int main(int argc, char** argv) {
   server.get("/given", [](http::Request&) {
     const char* given = std::getenv("GIVEN");
     return http::text(given ? given : "nothing");
+  });
+  server.get("/wait", [](http::Request&) -> Task<http::Response> {
+    co_await sleep(std::chrono::hours(1));
+    co_return http::text("at last");
   });
   server.listen({.host = "127.0.0.1", .port = 0});
   server.listen({.host = "127.0.0.1", .port = 0});

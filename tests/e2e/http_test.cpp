@@ -31,7 +31,8 @@ TEST_F(Http, AnswersPipelinedRequestsInTheirOrder) {
       "GET /slow?ms=50 HTTP/1.1\r\nHost: t\r\n\r\n"
       "POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 6\r\n\r\nsecond"
       "GET /missing HTTP/1.1\r\nHost: t\r\n\r\n"
-      "POST /echo HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nfourth\r\n0\r\n\r\n");
+      "POST /echo HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n6\r\nfourth\r\n0\r\n\r\n");
   EXPECT_TRUE(client.read().body.starts_with("pid "));
   EXPECT_EQ(client.read().body, "second");
   EXPECT_EQ(client.read().status, 404);
@@ -40,7 +41,8 @@ TEST_F(Http, AnswersPipelinedRequestsInTheirOrder) {
 
 TEST_F(Http, TakesABodyInChunks) {
   client.send("POST /echo HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n");
-  for (const char* part : {"5;name=value\r\nHello\r\n", "2\r\n, ", "\r\n6\r\nworld!\r\n0\r\nTrailer: x\r\n\r\n"}) {
+  for (const char* part :
+       {"5;name=value\r\nHello\r\n", "2\r\n, ", "\r\n6\r\nworld!\r\n0\r\nTrailer: x\r\n\r\n"}) {
     client.send(part);
   }
   EXPECT_EQ(client.read().body, "Hello, world!");
@@ -60,14 +62,16 @@ TEST_F(Http, SendsALargeAnswerWhole) {
 }
 
 TEST_F(Http, AsksForABodyThatWaitsToBeAskedFor) {
-  client.send("POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+  client.send(
+      "POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
   EXPECT_EQ(client.read().status, 100);
   client.send("Hello");
   EXPECT_EQ(client.read().body, "Hello");
 }
 
 TEST_F(Http, RefusesAnExpectedBodyWithoutAskingForIt) {
-  client.send("POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 5000000\r\nExpect: 100-continue\r\n\r\n");
+  client.send(
+      "POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 5000000\r\nExpect: 100-continue\r\n\r\n");
   EXPECT_EQ(client.read().status, 413);
 }
 
@@ -112,8 +116,8 @@ TEST_F(Http, AnswersOthersWhileAHandlerWaits) {
 
 TEST_F(Http, SurvivesWhateverAHandlerThrows) {
   const std::string pid = client.get("/").body;
-  for (const char* path : {"/throw/standard", "/throw/number", "/throw/text", "/throw-later/standard",
-                           "/throw-later/number", "/throw-later/text"}) {
+  for (const char* path : {"/throw/standard", "/throw/number", "/throw/text",
+                           "/throw-later/standard", "/throw-later/number", "/throw-later/text"}) {
     const Answer answer = client.get(path);
     EXPECT_EQ(answer.status, 500) << path;
     EXPECT_EQ(answer.body, R"({"error":"internal server error"})") << path;

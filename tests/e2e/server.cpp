@@ -29,7 +29,8 @@ TestOptions take_test_options(int& argc, char** argv) {
       others.push_back(argv[index]);
       continue;
     }
-    out.values.emplace(argument.substr(prefix.size(), equals - prefix.size()), argument.substr(equals + 1));
+    out.values.emplace(argument.substr(prefix.size(), equals - prefix.size()),
+                       argument.substr(equals + 1));
   }
   for (std::size_t index = 0; index < others.size(); ++index) argv[index] = others[index];
   argc = static_cast<int>(others.size());
@@ -40,7 +41,7 @@ TestOptions take_test_options(int& argc, char** argv) {
 // Counts the starts of workers in a file: a byte for each.
 long note_start(const std::string& path) {
   const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-  struct stat facts {};
+  struct stat facts{};
   if (!file || ::write(file.get(), "x", 1) != 1 || ::fstat(file.get(), &facts) != 0) {
     throw std::runtime_error("the file of starts cannot be written");
   }
@@ -74,7 +75,8 @@ http::ServerOptions server_options(const TestOptions& options) {
 
 int main(int argc, char** argv) {
   const TestOptions options = take_test_options(argc, argv);
-  return run(argc, argv, {.description = "Does what tests ask for.", .http = server_options(options)},
+  return run(argc, argv,
+             {.description = "Does what tests ask for.", .http = server_options(options)},
              [&](App& app) {
                misbehave_at_start(options);
                add_routes(app);

@@ -1,10 +1,10 @@
 #include "server.hpp"
 
-#include <brigade/log.hpp>
-#include <brigade/sleep.hpp>
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <brigade/log.hpp>
+#include <brigade/sleep.hpp>
 
 #include <csignal>
 #include <cstdio>
@@ -26,7 +26,9 @@ std::string word(http::Request& request, const char* name) {
   return value ? std::string(*value) : std::string();
 }
 
-http::Response pid_text() { return http::text(fmt::format("pid {}", ::getpid())); }
+http::Response pid_text() {
+  return http::text(fmt::format("pid {}", ::getpid()));
+}
 
 // Says how it ended, so that a test can see whether it was cancelled.
 Task<http::Response> sleep_a_while(std::string name, std::int64_t ms) {
@@ -54,7 +56,8 @@ std::string output_of(const char* command) {
   };
   std::string out;
   const std::unique_ptr<std::FILE, Close> pipe(::popen(command, "re"));
-  for (int byte = 0; pipe && (byte = std::fgetc(pipe.get())) != EOF;) out.push_back(static_cast<char>(byte));
+  for (int byte = 0; pipe && (byte = std::fgetc(pipe.get())) != EOF;)
+    out.push_back(static_cast<char>(byte));
   return out;
 }
 
@@ -63,7 +66,8 @@ int find_channel() {
   for (int fd = 0; fd < 64; ++fd) {
     int type = 0;
     socklen_t size = sizeof type;
-    if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET) return fd;
+    if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET)
+      return fd;
   }
   throw std::runtime_error("there is no channel");
 }
@@ -86,10 +90,12 @@ void add_plain_routes(App& app) {
   });
   app.get("/fields", [](http::Request& request) {
     std::string out;
-    for (const auto& field : request.headers()) out += fmt::format("{}={}\n", field.name, field.value);
+    for (const auto& field : request.headers())
+      out += fmt::format("{}={}\n", field.name, field.value);
     return http::text(out);
   });
-  app.get("/throw/:what", [](http::Request& request) { return throw_something(request.param("what")); });
+  app.get("/throw/:what",
+          [](http::Request& request) { return throw_something(request.param("what")); });
   app.get("/throw-later/:what", [](http::Request& request) -> Task<http::Response> {
     co_await yield();
     co_return throw_something(request.param("what"));
@@ -98,8 +104,8 @@ void add_plain_routes(App& app) {
 
 void add_slow_routes(App& app) {
   const auto slow = [](http::Request& request) -> Task<http::Response> {
-    auto response = co_await sleep_a_while(fmt::format("{} {}", request.method_name(), request.target()),
-                                           number(request, "ms"));
+    auto response = co_await sleep_a_while(
+        fmt::format("{} {}", request.method_name(), request.target()), number(request, "ms"));
     co_return response;
   };
   app.get("/slow", slow);
@@ -131,7 +137,8 @@ void add_deaths(App& app) {
   });
   app.get("/bad-frame/:kind", [](http::Request& request) {
     const std::string frame = bad_frame(request.param("kind"));
-    [[maybe_unused]] const auto sent = ::send(find_channel(), frame.data(), frame.size(), MSG_NOSIGNAL);
+    [[maybe_unused]] const auto sent =
+        ::send(find_channel(), frame.data(), frame.size(), MSG_NOSIGNAL);
     return pid_text();
   });
 }

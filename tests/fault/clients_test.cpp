@@ -37,8 +37,9 @@ TEST(Clients, ThatResetInMidAnswerHurtNobody) {
 TEST(Clients, ThatResetInMidRequestHurtNobody) {
   ServerProcess server({TEST_SERVER_PROGRAM, {"--workers", "2"}});
   for (int count = 0; count < 50; ++count) {
-    for (const char* part : {"GET / HT", "POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\nHello",
-                             "GET /slow?ms=60000 HTTP/1.1\r\nHost: t\r\n\r\n"}) {
+    for (const char* part :
+         {"GET / HT", "POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\nHello",
+          "GET /slow?ms=60000 HTTP/1.1\r\nHost: t\r\n\r\n"}) {
       Client client = server.connect();
       client.send(part);
       client.reset();

@@ -26,7 +26,8 @@ std::int64_t restarts(const ServerProcess& server) {
 bool is_whole_without(const ServerProcess& server, const std::set<pid_t>& dead, std::size_t count) {
   const auto stats = server.stats();
   const auto& workers = stats.at("workers").as_array();
-  return workers.size() == count && std::all_of(workers.begin(), workers.end(), [&](const auto& worker) {
+  return workers.size() == count &&
+         std::all_of(workers.begin(), workers.end(), [&](const auto& worker) {
            return worker.at("state") == "listening" &&
                   !dead.contains(worker.at("pid").template to_number<pid_t>());
          });
@@ -40,7 +41,7 @@ TEST(Crash, KilledWorkersTakeNoMoreThanTheirOwnRequestsWithThem) {
   Load load(server.port(), {.keep_alive = 4, .per_connection = 2});
   std::set<pid_t> killed;
   std::mt19937 random(42);
-  constexpr int kills = 4;
+  constexpr int kills = 6;
   for (int kill = 0; kill < kills; ++kill) {
     ASSERT_TRUE(load.goes_on(200));
     const std::uint64_t counted = total_requests(server);
@@ -98,9 +99,8 @@ TEST(Crash, AnExitWithZeroThatNobodyAskedForIsOneToo) {
 
 TEST(Crash, AWorkerThatHasServedForASecondIsReplacedAtOnce) {
   ServerProcess server({TEST_SERVER_PROGRAM, {"--workers", "1"}});
-  ASSERT_TRUE(eventually([&] {
-    return server.stats().at("workers").at(0).at("uptime_ms").to_number<int>() > 1500;
-  }));
+  ASSERT_TRUE(eventually(
+      [&] { return server.stats().at("workers").at(0).at("uptime_ms").to_number<int>() > 1500; }));
   ::kill(server.first_workers()[0], SIGKILL);
   EXPECT_EQ(server.get("/").status, 200);
   EXPECT_EQ(server.count_lines("is unstable"), 0U);

@@ -26,8 +26,9 @@ TEST(PrimaryDeath, ThePortIsFreeForTheNextOne) {
   server.signal(SIGKILL);
   server.wait();
   EXPECT_TRUE(eventually([&] { return server.reap_orphans(); }));
-  const Process next({TEST_SERVER_PROGRAM,
-                      {"--workers", "2", "--host", "127.0.0.1", "--port", std::to_string(server.port())}});
+  const Process next(
+      {TEST_SERVER_PROGRAM,
+       {"--workers", "2", "--host", "127.0.0.1", "--port", std::to_string(server.port())}});
   next.wait_for_line("Listening on ");
   EXPECT_EQ(server.get("/").status, 200);
 }

@@ -17,9 +17,8 @@ void reload(const ServerProcess& server, std::size_t nth) {
 }
 
 bool share_a_pid(const std::vector<pid_t>& a, const std::vector<pid_t>& b) {
-  return std::any_of(a.begin(), a.end(), [&](pid_t each) {
-    return std::find(b.begin(), b.end(), each) != b.end();
-  });
+  return std::any_of(a.begin(), a.end(),
+                     [&](pid_t each) { return std::find(b.begin(), b.end(), each) != b.end(); });
 }
 
 }  // namespace
@@ -108,9 +107,9 @@ TEST(Reload, IsRefusedWithoutAProgramAndTheOldOneServesOn) {
 
 TEST(Reload, StopsAtAProgramThatCannotStartAndTheOldOneServesOn) {
   const TemporaryFolder folder;
-  ServerProcess server({TEST_SERVER_PROGRAM,
-                        {"--workers", "2", "--test-starts-file=" + folder.file("starts"),
-                         "--test-good-starts=2"}});
+  ServerProcess server(
+      {TEST_SERVER_PROGRAM,
+       {"--workers", "2", "--test-starts-file=" + folder.file("starts"), "--test-good-starts=2"}});
   Load load(server.port());
   server.signal(SIGHUP);
   server.wait_for_line("reload stopped");

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <optional>
 
 #include "support/load.hpp"
 #include "support/server.hpp"
@@ -23,13 +24,14 @@ struct Stop : testing::TestWithParam<int> {};
 
 TEST_P(Stop, FinishesWhatIsInFlightAndExitsWithZero) {
   ServerProcess server({TEST_SERVER_PROGRAM, {"--workers", "2"}});
-  Client client = server.connect();
-  client.send("GET /slow?ms=400 HTTP/1.1\r\nHost: t\r\n\r\n");
+  std::optional<Client> client = server.connect();
+  client->send("GET /slow?ms=400 HTTP/1.1\r\nHost: t\r\n\r\n");
   server.wait_for_line("begins");
   server.signal(GetParam());
-  const Answer answer = client.read();
+  const Answer answer = client->read();
   EXPECT_EQ(answer.status, 200);
   EXPECT_TRUE(answer.closes());
+  client.reset();  // or the server waits for it to close its end
   expect_clean_end(server);
 }
 
@@ -45,8 +47,9 @@ TEST_P(Stop, ThatComesTwiceDoesNotWait) {
   EXPECT_TRUE(eventually([&] { return server.reap_orphans(); }));
 }
 
-INSTANTIATE_TEST_SUITE_P(By, Stop, testing::Values(SIGTERM, SIGINT),
-                         [](const auto& info) { return info.param == SIGTERM ? "Sigterm" : "Sigint"; });
+INSTANTIATE_TEST_SUITE_P(By, Stop, testing::Values(SIGTERM, SIGINT), [](const auto& info) {
+  return info.param == SIGTERM ? "Sigterm" : "Sigint";
+});
 
 TEST(StopUnderLoad, FailsNothingButNewConnections) {
   ServerProcess server({TEST_SERVER_PROGRAM, {"--workers", "2"}});
@@ -84,11 +87,12 @@ TEST(StopWithADeadline, KillsAWorkerWhoseLoopIsBlocked) {
 
 TEST(StopOfOneProcess, FinishesWhatIsInFlight) {
   ServerProcess server({TEST_SERVER_PROGRAM, {"--workers", "0"}});
-  Client client = server.connect();
-  client.send("GET /slow?ms=400 HTTP/1.1\r\nHost: t\r\n\r\n");
+  std::optional<Client> client = server.connect();
+  client->send("GET /slow?ms=400 HTTP/1.1\r\nHost: t\r\n\r\n");
   server.wait_for_line("begins");
   server.signal(SIGTERM);
-  EXPECT_EQ(client.read().status, 200);
+  EXPECT_EQ(client->read().status, 200);
+  client.reset();
   expect_clean_end(server);
 }
 
@@ -141,4 +145,22 @@ TEST(StopDuringTheStart, LeavesNobodyBehind) {
   ASSERT_TRUE(eventually([&] { return server.children().size() == 2; }));
   server.signal(SIGTERM);
   expect_clean_end(server);
+}
+
+TEST(StopOfAWorker, ByItsOwnSigtermDrainsItAndItIsReplaced) {
+  ServerProcess server({TEST_SERVER_PROGRAM, {"--workers", "1"}});
+  Client client = server.connect();
+  client.send("GET /slow?ms=300 HTTP/1.1\r\nHost: t\r\n\r\n");
+  server.wait_for_line("begins");
+  ::kill(server.first_workers()[0], SIGTERM);
+  EXPECT_EQ(client.read().status, 200);
+  EXPECT_EQ(server.get("/").status, 200);
+  EXPECT_NE(server.children(), server.first_workers());
+}
+
+TEST(StopOfAWorker, IsNotDoneByTheTerminalsSigint) {
+  ServerProcess server({TEST_SERVER_PROGRAM, {"--workers", "1"}});
+  ::kill(server.first_workers()[0], SIGINT);
+  EXPECT_EQ(server.get("/").status, 200);
+  EXPECT_EQ(server.children(), server.first_workers());
 }

@@ -19,10 +19,15 @@ TEST(StoppedWorker, LeavesAllNewConnectionsToTheOthers) {
 
 TEST(StoppedWorker, ShowsInTheFigures) {
   ServerProcess server({TEST_SERVER_PROGRAM, {"--workers", "2"}});
-  ::kill(server.first_workers()[0], SIGSTOP);
-  EXPECT_TRUE(eventually([&] { return server.stats().at("workers").at(0).at("stopped").as_bool(); }));
-  ::kill(server.first_workers()[0], SIGCONT);
-  EXPECT_TRUE(eventually([&] { return !server.stats().at("workers").at(0).at("stopped").as_bool(); }));
+  const pid_t stopped = server.first_workers()[0];
+  ::kill(stopped, SIGSTOP);
+  // Until it has stopped it may still take a connection, and keep it unanswered.
+  ASSERT_TRUE(eventually([&] { return look_up(stopped)->state == 'T'; }));
+  EXPECT_TRUE(
+      eventually([&] { return server.stats().at("workers").at(0).at("stopped").as_bool(); }));
+  ::kill(stopped, SIGCONT);
+  EXPECT_TRUE(
+      eventually([&] { return !server.stats().at("workers").at(0).at("stopped").as_bool(); }));
 }
 
 TEST(StoppedWorker, ServesAgainWhenItGoesOn) {

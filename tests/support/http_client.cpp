@@ -110,7 +110,8 @@ std::string Client::take_line() {
   std::size_t end = 0;
   while ((end = buffer_.find("\r\n")) == std::string::npos) {
     if (!receive()) {
-      throw ClientError(any_byte_ ? Kind::broken_off : Kind::silent, "closed before the line's end");
+      throw ClientError(any_byte_ ? Kind::broken_off : Kind::silent,
+                        "closed before the line's end");
     }
   }
   std::string out = buffer_.substr(0, end);
@@ -165,7 +166,9 @@ std::string Client::read_to_end() {
   return std::exchange(buffer_, {});
 }
 
-bool Client::is_closed_silently() { return read_to_end().empty(); }
+bool Client::is_closed_silently() {
+  return read_to_end().empty();
+}
 
 Answer Client::request(const std::string& method, const std::string& target, std::string_view body,
                        const std::string& more_fields) {
@@ -175,7 +178,9 @@ Answer Client::request(const std::string& method, const std::string& target, std
   return read(method == "HEAD");
 }
 
-void Client::half_close() { ::shutdown(socket_.get(), SHUT_WR); }
+void Client::half_close() {
+  ::shutdown(socket_.get(), SHUT_WR);
+}
 
 void Client::reset() {
   const linger now{.l_onoff = 1, .l_linger = 0};

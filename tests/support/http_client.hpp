@@ -1,4 +1,5 @@
-// A small blocking HTTP/1.1 client that does exactly what a test says, and waits for nothing for ever.
+// A small blocking HTTP/1.1 client that does exactly what a test says, and waits for nothing for
+// ever.
 #pragma once
 
 #include <brigade/fd.hpp>
@@ -39,7 +40,8 @@ struct Answer {
 
 class Client {
  public:
-  /// Throws `refused`. A receive buffer of a few KiB makes a client that is slow to take its answers.
+  /// Throws `refused`. A receive buffer of a few KiB makes a client that is slow to take its
+  /// answers.
   explicit Client(std::uint16_t port, int receive_buffer = 0);
 
   /// Throws `silent` when the peer is gone.

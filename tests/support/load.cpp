@@ -10,7 +10,9 @@ namespace brigade::testing_support {
 namespace {
 
 // Busy, but not so that other tests starve beside it.
-void pause() { std::this_thread::sleep_for(std::chrono::milliseconds(1)); }
+void pause() {
+  std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
 
 pid_t pid_from(const std::string& body) {
   const std::size_t space = body.rfind(' ');
@@ -30,7 +32,8 @@ std::string LoadResult::text() const {
 }
 
 Load::Load(std::uint16_t port, LoadOptions options) : port_(port), options_(std::move(options)) {
-  for (unsigned n = 0; n < options_.keep_alive; ++n) threads_.emplace_back([this] { keep_asking(); });
+  for (unsigned n = 0; n < options_.keep_alive; ++n)
+    threads_.emplace_back([this] { keep_asking(); });
   for (unsigned n = 0; n < options_.per_connection; ++n) {
     threads_.emplace_back([this] { keep_connecting(); });
   }

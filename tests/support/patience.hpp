@@ -19,8 +19,8 @@ class Deadline {
   bool passed() const { return std::chrono::steady_clock::now() >= at_; }
   /// For poll(2): never negative.
   int left_ms() const {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(at_ -
-                                                                   std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(at_ - std::chrono::steady_clock::now());
     return left.count() > 0 ? static_cast<int>(left.count()) : 0;
   }
 

@@ -77,7 +77,8 @@ std::vector<std::string> environment_of(const Program& program, const std::strin
     if (name.starts_with("BRIGADE_") || program.environment.contains(name)) continue;
     out.emplace_back(text);
   }
-  for (const auto& [name, value] : program.environment) out.push_back(fmt::format("{}={}", name, value));
+  for (const auto& [name, value] : program.environment)
+    out.push_back(fmt::format("{}={}", name, value));
   out.push_back(mark);
   return out;
 }
@@ -138,7 +139,8 @@ Process::Process(const Program& program) : mark_(next_mark()) {
   if (error != 0) {
     ::close(out_fd_);
     ::close(err_fd_);
-    throw std::runtime_error(fmt::format("cannot start {}: {}", program.path, std::strerror(error)));
+    throw std::runtime_error(
+        fmt::format("cannot start {}: {}", program.path, std::strerror(error)));
   }
   stop_fd_ = ::eventfd(0, EFD_CLOEXEC);
   reader_ = std::thread([this] { read_streams(); });
@@ -169,7 +171,8 @@ Process::~Process() {
 }
 
 void Process::read_streams() {
-  std::array<pollfd, 3> sources{{{out_fd_, POLLIN, 0}, {err_fd_, POLLIN, 0}, {stop_fd_, POLLIN, 0}}};
+  std::array<pollfd, 3> sources{
+      {{out_fd_, POLLIN, 0}, {err_fd_, POLLIN, 0}, {stop_fd_, POLLIN, 0}}};
   std::array<char, 16 << 10> buffer{};
   while (sources[0].fd >= 0 || sources[1].fd >= 0) {
     if (::poll(sources.data(), sources.size(), -1) < 0 && errno != EINTR) return;
@@ -200,13 +203,16 @@ std::string Process::err() const {
   return err_;
 }
 
-std::string Process::all() const { return fmt::format("--- stdout\n{}--- stderr\n{}---", out_, err_); }
+std::string Process::all() const {
+  return fmt::format("--- stdout\n{}--- stderr\n{}---", out_, err_);
+}
 
 std::optional<std::string> Process::find_line(std::string_view part, std::size_t count) const {
   for (const std::string* stream : {&out_, &err_}) {
     std::size_t begin = 0;
     std::size_t seen = 0;
-    for (std::size_t end = 0; (end = stream->find('\n', begin)) != std::string::npos; begin = end + 1) {
+    for (std::size_t end = 0; (end = stream->find('\n', begin)) != std::string::npos;
+         begin = end + 1) {
       std::string line = stream->substr(begin, end - begin);
       if (line.find(part) != std::string::npos && ++seen == count) return line;
     }
@@ -252,7 +258,8 @@ std::vector<pid_t> Process::children() const {
   std::vector<pid_t> out;
   for (const pid_t each : all_processes()) {
     const auto facts = look_up(each);
-    if (facts && facts->parent == pid_ && facts->state != 'Z' && facts->state != 'X') out.push_back(each);
+    if (facts && facts->parent == pid_ && facts->state != 'Z' && facts->state != 'X')
+      out.push_back(each);
   }
   return out;
 }
@@ -271,8 +278,8 @@ bool Process::reap_orphans() {
   const std::lock_guard lock(programs_mutex);
   for (const pid_t each : all_processes()) {
     const auto facts = look_up(each);
-    // A zombie has no environment left to be known by. But every child of ours that no Process started
-    // is such an orphan.
+    // A zombie has no environment left to be known by. But every child of ours that no Process
+    // started is such an orphan.
     const bool orphan = facts && facts->parent == ::getpid() && !programs.contains(each);
     if (orphan && facts->state == 'Z') ::waitpid(each, nullptr, WNOHANG);
   }

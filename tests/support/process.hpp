@@ -1,8 +1,8 @@
 // A program that a test runs, with what it writes and all that it starts.
 //
 // Invariant: nothing outlives the object. The program and its descendants carry a mark in their
-// environment; this process is made the reaper of orphans, so what has lost its parent is found among
-// our own children, killed by pid while nobody else can reap it, and reaped.
+// environment; this process is made the reaper of orphans, so what has lost its parent is found
+// among our own children, killed by pid while nobody else can reap it, and reaped.
 #pragma once
 
 #include <brigade/child.hpp>
@@ -40,8 +40,8 @@ class Process {
   /// What it and its children have written so far.
   std::string out() const;
   std::string err() const;
-  /// The first line of either stream that holds `part`; throws, with all that was written, when none
-  /// comes.
+  /// The first line of either stream that holds `part`; throws, with all that was written, when
+  /// none comes.
   std::string wait_for_line(std::string_view part) const { return wait_for_lines(part, 1); }
   /// The same, for the n-th such line.
   std::string wait_for_lines(std::string_view part, std::size_t count) const;

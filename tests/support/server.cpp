@@ -1,7 +1,7 @@
 #include "support/server.hpp"
 
-#include <boost/json/parse.hpp>
 #include <unistd.h>
+#include <boost/json/parse.hpp>
 
 #include <cstdlib>
 #include <sstream>
@@ -27,7 +27,9 @@ ServerProcess::ServerProcess(Program program) : Process(on_any_port(std::move(pr
   for (pid_t worker = 0; numbers >> worker;) first_workers_.push_back(worker);
 }
 
-boost::json::value ServerProcess::stats() const { return boost::json::parse(get("/stats").body); }
+boost::json::value ServerProcess::stats() const {
+  return boost::json::parse(get("/stats").body);
+}
 
 ExitStatus ServerProcess::stop() {
   signal(SIGTERM);

@@ -56,7 +56,7 @@ class Request {
   /// The pattern of the route that was found, for logs and metrics.
   std::string_view route() const;
 
-  /// Parsed at the first call. Throws HttpError 400 for bad escapes.
+  /// Parsed at the first call. Throws HttpError 400 for more than 1000 pairs.
   const QueryParams& query() const;
 
   /// The whole body: `auto image = co_await request.body();`. Once per request. It is read only now, so

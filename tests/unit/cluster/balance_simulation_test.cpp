@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
 #include <memory>
-#include <numeric>
 #include <queue>
 #include <random>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "cluster/balance.hpp"
@@ -199,8 +201,8 @@ class Simulation {
   bool done_ = false;
 };
 
-// A listed worker that falls asleep at the wheel right after the others left is noticed at their next
-// recheck, and then a turn goes by.
+// A listed worker that falls asleep at the wheel right after the others left is noticed at their
+// next recheck, and then a turn goes by.
 constexpr Ns bound = recheck_every + 2 * ms;
 
 class BalanceSimulation : public testing::TestWithParam<unsigned> {};

@@ -133,14 +133,19 @@ class Model {
 
   void step() {
     switch (random_() % 6) {
-      case 0: return check(plan_.request({0, 1, 2}));
-      case 1: return listens();
-      case 2: return check(plan_.predecessor_gone());
-      case 3: return fails();
+      case 0:
+        return check(plan_.request({0, 1, 2}));
+      case 1:
+        return listens();
+      case 2:
+        return check(plan_.predecessor_gone());
+      case 3:
+        return fails();
       case 4:
         if (random_() % 8 == 0) abandon();
         return;
-      default: plan_.take_repeat();
+      default:
+        plan_.take_repeat();
     }
   }
 
