@@ -144,9 +144,12 @@ void ServerCore::leave_loop() {
   for (const cluster::Place& place : places) process_->unlisten(place.host, place.port);
   while (Connection* connection = connections_.pop_front()) connection->abandon();
   loop_->disarm(cut_);
+  process_.reset();  // it belongs to the loop, and a server may outlive that
 }
 
-void ServerCore::close() { on_drain(process_->own_quiet, process_->own_deadline); }
+void ServerCore::close() {
+  if (process_) on_drain(process_->own_quiet, process_->own_deadline);
+}
 
 void ServerCore::on_drain(Duration quiet, Duration deadline) {
   if (std::exchange(draining_, true)) return;

@@ -18,6 +18,10 @@ Response json(const T& value, int status = 200) {
 /// names the place or the field, 415 when the client says that it is not JSON.
 template <class T>
 Task<T> json_body(Request& request) {
+  const auto coding = request.header("Content-Encoding");
+  if (coding && !equal_ignoring_case(*coding, "identity")) {
+    throw HttpError(415, "expected a body without Content-Encoding");
+  }
   const auto type = request.header("Content-Type");
   if (type && type->find("json") == std::string_view::npos) {
     throw HttpError(415, "expected Content-Type: application/json");
