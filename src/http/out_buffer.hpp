@@ -30,6 +30,7 @@ class OutBuffer {
   }
   void commit(const char* end) { end_ = static_cast<std::size_t>(end - data_); }
   void append(std::string_view text) {
+    if (text.empty()) return;
     char* at = reserve(text.size());
     std::memcpy(at, text.data(), text.size());
     end_ += text.size();
