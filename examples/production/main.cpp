@@ -25,8 +25,7 @@ double sum_of_square_roots(std::int64_t count) {
 // What is missing counts as `otherwise`; anything else must be a number in range.
 std::int64_t number_or(Request& request, const char* name, std::int64_t otherwise, std::int64_t least,
                        std::int64_t most) {
-  if (!request.query().get(name)) return otherwise;
-  auto value = request.query().number<std::int64_t>(name);
+  auto value = request.query().number_or<std::int64_t>(name, otherwise);
   if (!value) throw HttpError(400, value.error().message());
   if (*value < least || *value > most) {
     throw HttpError(400, fmt::format("{}: must be {} to {}", name, least, most));

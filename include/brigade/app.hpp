@@ -5,6 +5,7 @@
 #include <brigade/database.hpp>
 #include <brigade/http/json.hpp>
 #include <brigade/http/server.hpp>
+#include <brigade/task_group.hpp>
 #include <brigade/thread_pool.hpp>
 
 #include <functional>
@@ -48,6 +49,10 @@ class App {
   /// The whole cluster's figures as JSON, from whichever worker answers.
   App& stats(const std::string& pattern = "/stats");
 
+  /// Runs `task` beside the requests: a ticker, a queue's reader. When the worker stops, after its last
+  /// answer, the task's next co_await throws Cancelled, and it is waited for. `name` must be a literal.
+  App& spawn(Task<> task, const char* name = "background");
+
   /// Where to listen, unless the command line or the environment say otherwise. Without a call: where
   /// those say, or on port 3000.
   App& listen(std::uint16_t port);
@@ -59,6 +64,7 @@ class App {
   cluster::Place place_;
   http::Server server_;
   bool listens_ = false;
+  TaskGroup background_;
 };
 
 /// A whole main(): reads the options, becomes the primary, or calls `setup` in each worker and serves.

@@ -3,6 +3,7 @@
 
 #include <brigade/app.hpp>
 #include <brigade/cluster.hpp>
+#include <brigade/event.hpp>
 #include <brigade/log.hpp>
 #include <brigade/sleep.hpp>
 #include <brigade/system.hpp>
@@ -16,6 +17,7 @@ using http::html;
 using http::HttpError;
 using http::json;
 using http::json_body;
+using http::Method;
 using http::Next;
 using http::redirect;
 using http::Request;

@@ -14,7 +14,10 @@ namespace brigade {
 /// survives exec, so that a child could not be stopped with SIGTERM.
 class SignalWatch final : private Watcher {
  public:
-  SignalWatch(int signal, std::function<void()> on_signal);
+  /// What a repeated signal does when the loop is too busy to look at the first.
+  enum class Unheard { waits, ends_process };
+
+  SignalWatch(int signal, std::function<void()> on_signal, Unheard unheard = Unheard::waits);
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;
   ~SignalWatch();

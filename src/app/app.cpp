@@ -1,4 +1,5 @@
 #include <brigade/app.hpp>
+#include <brigade/log.hpp>
 #include <brigade/stats.hpp>
 #include <brigade/system.hpp>
 
@@ -12,8 +13,22 @@
 
 namespace brigade {
 
+namespace {
+Task<> finish(TaskGroup& group) { co_await group.join(); }
+}  // namespace
+
 App::App(cluster::Place place, http::ServerOptions options)
-    : place_(std::move(place)), server_(options) {}
+    : place_(std::move(place)), server_(options) {
+  server_.on_error([](http::Request&, std::exception_ptr error) -> http::Response {
+    try {
+      std::rethrow_exception(error);  // what is not caught here is the server's default
+    } catch (const DatabaseError& known) {
+      if (known.kind() != DatabaseError::Kind::busy) throw;
+      log::warn("{}", log::escape(known.what()));
+      return http::error(503, "the database is busy, try again later").set("Retry-After", "1");
+    }
+  });
+}
 
 App& App::get(const std::string& pattern, http::Handler handler) {
   server_.get(pattern, std::move(handler));
@@ -73,9 +88,17 @@ App& App::listen(std::uint16_t port) {
   return *this;
 }
 
+App& App::spawn(Task<> task, const char* name) {
+  background_.spawn(std::move(task), name);
+  return *this;
+}
+
 int App::serve() {
   if (!listens_) server_.listen(place_);
-  return server_.run();
+  const int code = server_.run();
+  background_.cancel(CancelReason::shutdown);
+  Loop::current().run(finish(background_), "stop");
+  return code;
 }
 
 int run(int argc, char** argv, AppOptions options, const std::function<void(App&)>& setup) {

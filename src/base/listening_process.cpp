@@ -30,9 +30,12 @@ std::string listening_inode(const std::string& table, unsigned short port) {
 }
 
 bool holds(const std::filesystem::path& process, const std::string& link) {
+  // Not a range-for: its increment throws when the process goes meanwhile.
+  std::error_code error;
   std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(process / "fd", ignored)) {
-    if (std::filesystem::read_symlink(entry.path(), ignored) == link) return true;
+  for (std::filesystem::directory_iterator at(process / "fd", error), end; !error && at != end;
+       at.increment(error)) {
+    if (std::filesystem::read_symlink(at->path(), ignored) == link) return true;
   }
   return false;
 }
@@ -44,12 +47,13 @@ std::string who_listens_on(unsigned short port) {
   if (inode.empty()) inode = listening_inode(detail::read_small_file("/proc/net/tcp6"), port);
   if (inode.empty()) return {};
   const std::string link = "socket:[" + inode + "]";
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
-    const std::string name = entry.path().filename();
+  std::error_code error;
+  for (std::filesystem::directory_iterator at("/proc", error), end; !error && at != end;
+       at.increment(error)) {
+    const std::string name = at->path().filename();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    if (!holds(entry.path(), link)) continue;
-    std::string command = detail::read_small_file(entry.path() / "comm");
+    if (!holds(at->path(), link)) continue;
+    std::string command = detail::read_small_file(at->path() / "comm");
     if (command.ends_with('\n')) command.pop_back();
     return fmt::format("pid {} ({})", name, command);
   }

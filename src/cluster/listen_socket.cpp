@@ -44,7 +44,7 @@ Result<Target> parse(const std::string& host, std::uint16_t port) {
     out.family = AF_INET6;
     return out;
   }
-  return Error(EINVAL, fmt::format("cannot listen on \"{}\": not a numeric IPv4 or IPv6 address", host));
+  return Error(EINVAL, fmt::format("cannot listen on \"{}\": neither a numeric IPv4 or IPv6 address nor localhost", host));
 }
 
 std::string text_of(int fd) {
@@ -121,6 +121,8 @@ Result<ListenSocket> listen_on(const std::string& host, std::uint16_t port, int 
   }
   return socket;
 }
+
+bool is_listen_host(const std::string& host) { return parse(host, 0).ok(); }
 
 std::uint16_t port_of(const std::string& address) {
   std::uint16_t port = 0;

@@ -18,6 +18,9 @@ struct ListenSocket {
 /// machine has no IPv6). Non-blocking, CLOEXEC. Errors say what holds the port or what right is missing.
 Result<ListenSocket> listen_on(const std::string& host, std::uint16_t port, int backlog);
 
+/// Whether `host` is one that listen_on takes: empty, "localhost", or a numeric address.
+bool is_listen_host(const std::string& host);
+
 /// The port at the end of such an address.
 std::uint16_t port_of(const std::string& address);
 

@@ -1,5 +1,7 @@
 #include "cluster/options.hpp"
 
+#include "cluster/listen_socket.hpp"
+
 #include <brigade/system.hpp>
 
 #include <CLI/App.hpp>
@@ -28,12 +30,12 @@ std::optional<int> read_options(int argc, char** argv, RunOptions& options) {
   CLI::App parser(options.description);
   std::string workers;
   double drain_seconds = std::chrono::duration<double>(options.drain_deadline).count();
-  parser.add_option("--workers", workers, "Worker processes: a number, or max for one per CPU; 0: one process in all")
+  parser.add_option("--workers", workers, "Worker processes: 1 to 120, or max for one per CPU; 0: one process in all")
       ->envname("BRIGADE_WORKERS");
   parser.add_option("--port", options.port, "Port to listen on; 0: any free one")
       ->envname("BRIGADE_PORT")
       ->capture_default_str();
-  parser.add_option("--host", options.host, "Numeric address to listen on; default: all")
+  parser.add_option("--host", options.host, "Numeric address to listen on, or localhost; default: all")
       ->envname("BRIGADE_HOST");
   parser.add_flag("--pin", options.pin, "Bind each worker to a CPU of its own")->envname("BRIGADE_PIN");
   parser.add_option("--drain-seconds", drain_seconds, "Time to finish in when stopping or reloading")
@@ -43,6 +45,9 @@ std::optional<int> read_options(int argc, char** argv, RunOptions& options) {
   try {
     parser.parse(argc, argv);
     if (!workers.empty()) options.workers = workers_from(workers);
+    if (!is_listen_host(options.host)) {
+      throw CLI::ValidationError("--host", "must be a numeric address or localhost, not \"" + options.host + "\"");
+    }
     options.port_given = parser.count("--port") > 0;
     options.host_given = parser.count("--host") > 0;
   } catch (const CLI::ParseError& error) {

@@ -183,7 +183,7 @@ void PrimaryCore::reaped(WorkerProcess& worker, ExitStatus status) {
 }
 
 void PrimaryCore::vacated(Seat& seat, WorkerProcess& worker, ExitStatus status) {
-  if (worker.successor) return successor_died(seat);
+  if (worker.successor) return successor_died(worker, status);
   const bool in_reload = plan_.current() == seat.number;
   if (in_reload && worker.draining) return take(plan_.predecessor_gone());
   // Before anything has listened, all workers tend to fail for one reason: it is said once, at the end.
@@ -272,7 +272,7 @@ void PrimaryCore::disconnect(WorkerProcess& worker) {
 
 void PrimaryCore::drain(WorkerProcess& worker, Duration quiet) {
   if (worker.exit || std::exchange(worker.draining, true)) return;
-  worker.state = WorkerState::draining;
+  worker.state_before_drain = std::exchange(worker.state, WorkerState::draining);
   board_.entry(worker.slot()).set_state(WorkerState::draining);
   const auto ms = [](Duration time) {
     return static_cast<std::uint32_t>(
@@ -280,16 +280,23 @@ void PrimaryCore::drain(WorkerProcess& worker, Duration quiet) {
   };
   Message message{MessageType::drain, 0, Drain{ms(quiet), ms(options_.drain_deadline)}.encode(), Fd()};
   worker.channel->send(std::move(message));
+  // One that has not come to serve has nothing to finish. Before its program heeds us this ends it.
+  if (worker.state_before_drain == WorkerState::starting) worker.child->send_signal(SIGTERM);
   worker.arm_kill(options_.drain_deadline + std::chrono::seconds(1));
 }
 
 void PrimaryCore::shutdown() {
   if (draining_) {
+    // Not a second thought, but one request that came twice: `timeout` and terminals signal a process and
+    // its group.
+    constexpr Duration same_request = std::chrono::milliseconds(5);
+    if (monotonic_now() - stopping_since_ < same_request) return;
     if (!killed_) log::warn("stopping at once");
     if (stop_signal_ != 0 && exit_code_ == 0) exit_code_ = 128 + stop_signal_;
     return kill_all();
   }
   draining_ = true;
+  stopping_since_ = monotonic_now();
   plan_.abandon();
   loop_.disarm(successor_timeout_);
   log::info("stopping: {} workers finish what they have", workers().size());

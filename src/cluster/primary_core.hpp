@@ -89,7 +89,7 @@ class PrimaryCore {
   // primary_reload.cpp
   void take(ReloadPlan::Step step);
   void successor_timed_out();
-  void successor_died(Seat& seat);
+  void successor_died(const WorkerProcess& worker, ExitStatus status);
   bool open_new_generation();
 
   template <class Callbacks, class... Args>
@@ -116,6 +116,7 @@ class PrimaryCore {
   bool ended_ = false;
   int exit_code_ = 0;
   int stop_signal_ = 0;
+  TimePoint stopping_since_{};
   std::vector<std::unique_ptr<SignalWatch>> signals_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // last: it ends first
 };

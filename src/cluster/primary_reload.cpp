@@ -73,8 +73,12 @@ void PrimaryCore::successor_timed_out() {
   successor->child->send_signal(SIGKILL);
 }
 
-void PrimaryCore::successor_died(Seat&) {
+void PrimaryCore::successor_died(const WorkerProcess& worker, ExitStatus status) {
   loop_.disarm(successor_timeout_);
+  if (!draining_) {
+    log::error("reload: new worker {} (pid {}) {}{}", worker.id(), worker.pid, status.text(),
+               worker.failure.empty() ? " before it listened" : ": " + worker.failure);
+  }
   take(plan_.successor_failed());
 }
 

@@ -8,6 +8,7 @@
 #include <csignal>
 
 #include "cluster/listen_socket.hpp"
+#include "cluster/orphan_guard.hpp"
 #include "cluster/own_slot.hpp"
 #include "cluster/role.hpp"
 
@@ -32,16 +33,23 @@ Process::Process() {
                            [this](const char* error) { lost_primary(error); }});
     channel_->send({MessageType::online, 0, {}, Fd()});
     ::signal(SIGINT, SIG_IGN);
-  } else {
-    signals_.push_back(std::make_unique<SignalWatch>(SIGINT, [this] { stop_signal(SIGINT); }));
+    guard_orphan(own_deadline);
+    signals_.push_back(std::make_unique<SignalWatch>(SIGTERM, [this] { stop_signal(SIGTERM); }));
+    return;
   }
-  signals_.push_back(std::make_unique<SignalWatch>(SIGTERM, [this] { stop_signal(SIGTERM); }));
+  for (const int signal : {SIGTERM, SIGINT}) {
+    signals_.push_back(std::make_unique<SignalWatch>(
+        signal, [this, signal] { stop_signal(signal); }, SignalWatch::Unheard::ends_process));
+  }
 }
 
 Process::~Process() = default;
 
 void Process::stop_signal(int signal) {
-  if (draining_ && !role().worker) ::_exit(128 + signal);
+  // A second request, not the first one that came twice: terminals signal a process and its group.
+  constexpr Duration same_request = std::chrono::milliseconds(5);
+  const bool again = draining_ && monotonic_now() - draining_since_ > same_request;
+  if (again && !role().worker) ::_exit(128 + signal);
   drain(own_quiet, own_deadline, false);
 }
 
@@ -133,6 +141,7 @@ void Process::add(Drainable& member) {
 
 void Process::drain(Duration quiet, Duration deadline, bool goodbye) {
   if (std::exchange(draining_, true)) return;
+  draining_since_ = monotonic_now();
   quiet_ = quiet;
   deadline_ = deadline;
   if (goodbye && channel_) channel_->send({MessageType::goodbye, 0, {}, Fd()});

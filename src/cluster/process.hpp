@@ -87,6 +87,7 @@ class Process {
   std::map<std::string, std::uint32_t> ordinals_;
   std::uint32_t next_sequence_ = 1;
   bool draining_ = false;
+  TimePoint draining_since_{};
   Duration quiet_{};
   Duration deadline_{};
 };

@@ -1,16 +1,19 @@
 #include <brigade/cluster.hpp>
 #include <brigade/cluster_run.hpp>
 #include <brigade/log.hpp>
+#include <brigade/signal.hpp>
 #include <brigade/system.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
+#include <memory>
 #include <cstdio>
 #include <set>
 
 #include "cluster/options.hpp"
+#include "cluster/orphan_guard.hpp"
 #include "cluster/process.hpp"
 #include "cluster/role.hpp"
 
@@ -75,8 +78,13 @@ int serve_here(const RunOptions& options, const Place& place,
   Loop loop;
   const auto process = detail::Process::join();
   process->own_deadline = options.drain_deadline;
+  if (worker) detail::guard_orphan(options.drain_deadline);
   bool announced = false;
+  std::unique_ptr<SignalWatch> hangup;
   if (!worker) {
+    hangup = std::make_unique<SignalWatch>(SIGHUP, [] {
+      log::warn("SIGHUP is ignored: a single process cannot replace itself (with --workers 1 it can)");
+    });
     process->on_listening = [&](const std::string& address) {
       if (!std::exchange(announced, true)) announce(options, {url_of(address), ::getpid(), {}});
     };
@@ -86,6 +94,11 @@ int serve_here(const RunOptions& options, const Place& place,
   } catch (const std::exception& error) {
     process->failed(error.what());
     if (!worker) log::error("cannot start: {}", error.what());
+    return 1;
+  } catch (...) {
+    constexpr const char* text = "an exception that is not a std::exception";
+    process->failed(text);
+    if (!worker) log::error("cannot start: {}", text);
     return 1;
   }
 }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include <csignal>
 #include <string_view>
 
+#include "cluster/orphan_guard.hpp"
 #include "cluster/role.hpp"
 
 namespace brigade::cluster::detail {
@@ -24,8 +26,10 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
 }
 
 // In the child. Only async-signal-safe calls from here on: other threads' locks are held for ever.
-[[noreturn]] void become(int binary, int channel, int board, char* const* arguments,
+[[noreturn]] void become(pid_t parent, int binary, int channel, int board, char* const* arguments,
                          char* const* environment) {
+  ::prctl(PR_SET_PDEATHSIG, orphan_signal());
+  if (::getppid() != parent) ::_exit(exec_failed);  // it died before that
   struct sigaction by_default {};
   by_default.sa_handler = SIG_DFL;
   for (int signal = 1; signal < 65; ++signal) ::sigaction(signal, &by_default, nullptr);
@@ -34,7 +38,7 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 
   // Out of the way first: a source may have the number of another's destination.
-  constexpr int high = 64;
+  constexpr int high = board_fd + 1;
   const int spare_binary = ::fcntl(binary, F_DUPFD_CLOEXEC, high);
   const int spare_channel = ::fcntl(channel, F_DUPFD_CLOEXEC, high);
   const int spare_board = ::fcntl(board, F_DUPFD_CLOEXEC, high);
@@ -53,10 +57,11 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
 Result<Spawned> spawn(const SpawnRequest& request) {
   const std::vector<char*> arguments = pointers(request.arguments);
   const std::vector<char*> environment = pointers(request.environment);
+  const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) return Error::from_errno(errno, "start a worker");
   if (pid == 0) {
-    become(request.binary, request.channel, request.board, arguments.data(), environment.data());
+    become(parent, request.binary, request.channel, request.board, arguments.data(), environment.data());
   }
   // The pid cannot be reused before it is reaped, and only the pidfd's owner reaps it.
   Spawned out{pid, Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)))};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <brigade/cluster.hpp>
+#include <brigade/log.hpp>
 
 #include <memory>
 #include <optional>
@@ -35,6 +36,7 @@ class WorkerProcess final : private Timer {
   pid_t pid = -1;
   TimePoint started{};
   WorkerState state = WorkerState::starting;
+  WorkerState state_before_drain = WorkerState::starting;
   std::optional<TimePoint> listening_since;
   std::optional<ExitStatus> exit;
   bool draining = false;          // it was asked to go, or said that it goes
@@ -51,7 +53,8 @@ class WorkerProcess final : private Timer {
 
  private:
   void on_timer() override {
-    if (child) child->send_signal(SIGKILL);
+    log::warn("worker {} (pid {}) has not finished in its time: it is killed", id_, pid);
+    child->send_signal(SIGKILL);
   }
 
   Worker handle_;

@@ -1,10 +1,15 @@
 #include "http/chain.hpp"
 
 #include <algorithm>
+#include <stdexcept>
+#include <utility>
 
 namespace brigade::http {
 
-Task<Response> Next::operator()() { return chain_.run_from(index_, request_); }
+Task<Response> Next::operator()() {
+  if (std::exchange(called_, true)) throw std::logic_error("a middleware called next() twice");
+  return chain_.run_from(index_, request_);
+}
 
 bool Chain::is_plain() const {
   return handler_.plain && std::none_of(middleware_.begin(), middleware_.end(),
@@ -16,15 +21,29 @@ Response Chain::answer(Request& request) const {
   // The layers in front of the handler, until one of them answers; then those around it, inside out.
   std::size_t entered = 0;
   std::optional<Response> response;
-  while (!response && entered < middleware_.size()) {
-    const Middleware& one = middleware_[entered++];
-    if (one.before) response = one.before(request);
+  try {
+    while (!response && entered < middleware_.size()) {
+      const Middleware& one = middleware_[entered++];
+      if (one.before) response = one.before(request);
+    }
+    if (!response) response = handler_.plain(request);
+  } catch (...) {
+    response = recover(request, std::current_exception());
   }
-  if (!response) response = handler_.plain(request);
   while (entered-- > 0) {
-    if (middleware_[entered].after) middleware_[entered].after(request, *response);
+    if (!middleware_[entered].after) continue;
+    try {
+      middleware_[entered].after(request, *response);
+    } catch (...) {
+      response = recover(request, std::current_exception());
+    }
   }
   return std::move(*response);
+}
+
+Response Chain::recover(Request& request, std::exception_ptr error) const {
+  if (!errors_) std::rethrow_exception(error);
+  return (*errors_)(request, error);
 }
 
 Task<Response> Chain::run(Request& request) const {
@@ -34,6 +53,19 @@ Task<Response> Chain::run(Request& request) const {
 }
 
 Task<Response> Chain::run_from(std::size_t index, Request& request) const {
+  std::exception_ptr error;
+  try {
+    Task<Response> layer = run_layer(index, request);
+    co_return co_await std::move(layer);
+  } catch (const Cancelled&) {
+    throw;
+  } catch (...) {
+    error = std::current_exception();
+  }
+  co_return recover(request, error);
+}
+
+Task<Response> Chain::run_layer(std::size_t index, Request& request) const {
   if (index == middleware_.size()) {
     if (handler_.plain) co_return handler_.plain(request);
     Task<Response> task = handler_.async(request);

@@ -133,6 +133,7 @@ void Connection::end_exchange() {
   request.query_.reset();
   if (!request.body_.empty()) request.body_ = std::string();
   request.body_error_ = 0;
+  request.body_taken_ = false;
   if (exchange.behind.empty()) return;
   // The body ended in bytes of the next request. What was in the chunk is used up, or we had not read
   // on.

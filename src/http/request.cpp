@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include "http/percent.hpp"
 #include "http/route_tree.hpp"
@@ -82,6 +83,7 @@ std::string Request::remote_address() const {
 
 std::string detail::BodyWait::await_resume() {
   throw_if_cancelled();
+  if (std::exchange(request_.body_taken_, true)) throw std::logic_error("the body was taken before");
   if (request_.body_error_ != 0) throw HttpError(request_.body_error_, request_.body_problem_);
   return std::move(request_.body_);
 }

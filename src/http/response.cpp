@@ -36,7 +36,34 @@ std::string_view name_of(Method method) {
   return names.at(static_cast<std::size_t>(method));
 }
 
+Response& Response::status(int status) {
+  if (status < 200 || status > 599) {
+    throw std::invalid_argument(fmt::format("{} is no status of an answer (200 to 599)", status));
+  }
+  status_ = status;
+  return *this;
+}
+
 Response& Response::set(std::string_view name, std::string_view value) {
+  if (has(name)) remove(name);
+  return add(name, value);
+}
+
+Response& Response::remove(std::string_view name) {
+  if (equal_ignoring_case(name, "Content-Type")) type_line_ = {};
+  for (std::size_t at = 0; at < fields_.size();) {
+    const std::string_view rest = std::string_view(fields_).substr(at);
+    const std::size_t size = rest.find('\n') + 1;
+    if (equal_ignoring_case(rest.substr(0, rest.find(':')), name)) {
+      fields_.erase(at, size);
+    } else {
+      at += size;
+    }
+  }
+  return *this;
+}
+
+Response& Response::add(std::string_view name, std::string_view value) {
   if (!is_token(name)) throw std::invalid_argument("a response field's name must be a token");
   if (!is_field_value(value)) {
     throw std::invalid_argument(fmt::format("the value of {} has a control character in it", name));

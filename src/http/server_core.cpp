@@ -32,6 +32,13 @@ std::string allow_value(MethodSet allowed) {
   return out;
 }
 
+// Nine tenths of the descriptors, and never the last few: databases, logs and the loop need some.
+std::size_t default_max_connections() {
+  const std::size_t limit = raise_fd_limit();
+  constexpr std::size_t others = 40;
+  return limit > 2 * others ? limit - std::max(limit / 10, others) : std::max<std::size_t>(limit / 2, 1);
+}
+
 Limits parser_limits(const ServerOptions& options) {
   return {options.max_request_line, options.max_fields, options.max_field_count};
 }
@@ -40,15 +47,16 @@ Limits parser_limits(const ServerOptions& options) {
 
 ServerCore::ServerCore(ServerOptions options)
     : options_(options),
-      not_found_(middleware, [](Request&) { return error(404, "not found"); }),
-      not_allowed_(middleware,
+      errors_([this](Request& request, std::exception_ptr error) { return answer_error(request, error); }),
+      not_found_(*this, [](Request&) { return error(404, "not found"); }),
+      not_allowed_(*this,
                    [](Request& request) {
                      Response response = error(405, "method not allowed");
                      response.set("Allow", allow_value(request.match_->allowed()));
                      return response;
                    }),
       // RFC 9110 section 9.3.7: about the server as a whole.
-      options_star_(middleware,
+      options_star_(*this,
                     [](Request&) {
                       Response response = empty(204);
                       response.set("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
@@ -63,7 +71,7 @@ ServerCore::~ServerCore() {
 void ServerCore::add_route(Method method, const std::string& pattern, Handler handler) {
   const auto added = tree_.add(method, pattern, static_cast<std::uint32_t>(routes_.size()));
   if (!added) throw std::invalid_argument(added.error().message());
-  routes_.emplace_back(middleware, std::move(handler));
+  routes_.emplace_back(*this, std::move(handler));
 }
 
 const Chain& ServerCore::find(const RequestHead& head, Match& match, bool& plain) {
@@ -92,12 +100,14 @@ Response ServerCore::answer_error(Request& request, std::exception_ptr error_poi
   try {
     std::rethrow_exception(error_pointer);
   } catch (const HttpError& known) {
-    if (known.status() < 500) return error(known.status(), known.what());
+    if (known.status() >= 400 && known.status() < 500) return error(known.status(), known.what());
     log::error("{} {} (request {}): {}", request.method_name(), log::escape(request.route()), request.id(),
                log::escape(known.what()));
-    return error(known.status(), known.what());
-  } catch (const Overloaded& overloaded) {
-    Response response = error(503, overloaded.what());
+    // Nothing below is an error, and nothing above a status.
+    const bool is_status = known.status() >= 500 && known.status() <= 599;
+    return error(is_status ? known.status() : 500, known.what());
+  } catch (const Overloaded&) {
+    Response response = error(503, "overloaded, try again later");
     response.set("Retry-After", "1");
     return response;
   } catch (const std::exception& known) {
@@ -115,7 +125,7 @@ Task<> ServerCore::serve() {
   figures_ = &cluster::detail::own_slot().figures();
   done_ = std::make_unique<Event>();
   scratch_ = std::make_unique<std::array<char, 64 << 10>>();
-  max_connections_ = options_.max_connections ? options_.max_connections : raise_fd_limit() / 10 * 9;
+  max_connections_ = options_.max_connections ? options_.max_connections : default_max_connections();
   for (Route* route : {&not_found_, &not_allowed_, &options_star_}) route->plain = route->chain.is_plain();
   for (Route& route : routes_) route.plain = route.chain.is_plain();
 

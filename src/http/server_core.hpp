@@ -60,7 +60,8 @@ class ServerCore final : private cluster::detail::Drainable, private cluster::de
 
  private:
   struct Route {
-    Route(const std::vector<Middleware>& around, Handler of) : handler(std::move(of)), chain(around, handler) {}
+    Route(ServerCore& core, Handler of)
+        : handler(std::move(of)), chain(core.middleware, handler, &core.errors_) {}
     Handler handler;
     Chain chain;
     bool plain = false;
@@ -79,6 +80,7 @@ class ServerCore final : private cluster::detail::Drainable, private cluster::de
   void leave_loop();
 
   ServerOptions options_;
+  const ErrorHandler errors_;
   RouteTree tree_;
   std::deque<Route> routes_;  // a deque: chains refer to their handlers
   Route not_found_;

@@ -8,6 +8,8 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
+#include <ctime>
 #include <stdexcept>
 
 namespace brigade {
@@ -23,9 +25,29 @@ static_assert(std::atomic<int>::is_always_lock_free);
 std::array<struct sigaction, signal_count> previous;
 std::array<int, signal_count> users;
 
+// For those who must be able to stop a program whose loop is blocked.
+std::array<std::atomic<bool>, signal_count> ends_process;
+std::array<std::atomic<std::int64_t>, signal_count> unheard_since_ns;  // 0: the loop has seen all
+static_assert(std::atomic<std::int64_t>::is_always_lock_free);
+
+std::int64_t now_ns() {
+  timespec at{};
+  ::clock_gettime(CLOCK_MONOTONIC, &at);  // async-signal-safe
+  return at.tv_sec * 1'000'000'000LL + at.tv_nsec;
+}
+
 void on_signal(int signal) {
   const int saved = errno;
-  for (const std::atomic<int>& entry : table[static_cast<std::size_t>(signal)]) {
+  const auto index = static_cast<std::size_t>(signal);
+  if (ends_process[index].load(std::memory_order_relaxed)) {
+    constexpr std::int64_t a_moment = 5'000'000;  // a signal may come twice for one request
+    std::int64_t since = 0;
+    const std::int64_t now = now_ns();
+    if (!unheard_since_ns[index].compare_exchange_strong(since, now) && now - since > a_moment) {
+      ::_exit(128 + signal);
+    }
+  }
+  for (const std::atomic<int>& entry : table[index]) {
     const int fd = entry.load(std::memory_order_relaxed) - 1;
     const std::uint64_t one = 1;
     if (fd >= 0) [[maybe_unused]] const auto written = ::write(fd, &one, sizeof one);
@@ -35,7 +57,7 @@ void on_signal(int signal) {
 
 }  // namespace
 
-SignalWatch::SignalWatch(int signal, std::function<void()> on_signal_function)
+SignalWatch::SignalWatch(int signal, std::function<void()> on_signal_function, Unheard unheard)
     : signal_(signal),
       on_signal_(std::move(on_signal_function)),
       loop_(Loop::current()),
@@ -51,6 +73,7 @@ SignalWatch::SignalWatch(int signal, std::function<void()> on_signal_function)
     if (placed) break;
   }
   if (!placed) throw std::logic_error("too many watches of one signal");
+  if (unheard == Unheard::ends_process) ends_process[index].store(true);
   if (users[index]++ == 0) {
     struct sigaction action {};
     action.sa_handler = &on_signal;
@@ -62,7 +85,10 @@ SignalWatch::SignalWatch(int signal, std::function<void()> on_signal_function)
 
 SignalWatch::~SignalWatch() {
   const auto index = static_cast<std::size_t>(signal_);
-  if (--users[index] == 0) ::sigaction(signal_, &previous[index], nullptr);
+  if (--users[index] == 0) {
+    ::sigaction(signal_, &previous[index], nullptr);
+    ends_process[index].store(false);
+  }
   for (std::atomic<int>& entry : table[index]) {
     if (entry.load(std::memory_order_relaxed) == wake_.get() + 1) entry.store(0);
   }
@@ -70,6 +96,7 @@ SignalWatch::~SignalWatch() {
 }
 
 void SignalWatch::on_event(std::uint32_t) {
+  unheard_since_ns[static_cast<std::size_t>(signal_)].store(0);
   const std::function<void()> callback = on_signal_;  // it may destroy this watch
   callback();
 }

@@ -79,7 +79,7 @@ TEST(CommandLine, ABadPortEndsWithTwo) {
 
 TEST(CommandLine, AHostThatIsNoAddressEndsWithItsName) {
   Process process({HELLO_PROGRAM, {"--port", "0", "--workers", "2", "--host", "example.invalid"}});
-  EXPECT_EQ(process.wait().code, 1);
+  EXPECT_EQ(process.wait().code, 2);
   process.wait_for_line("\"example.invalid\"");
 }
 

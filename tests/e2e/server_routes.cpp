@@ -111,7 +111,10 @@ void add_slow_routes(App& app) {
   app.get("/slow", slow);
   app.post("/slow", slow);
   app.get("/block", [](http::Request& request) {
-    ::usleep(static_cast<useconds_t>(number(request, "ms") * 1000));
+    log::info("blocking begins");
+    // A signal ends one sleep, not the blocking.
+    const TimePoint until = monotonic_now() + std::chrono::milliseconds(number(request, "ms"));
+    while (monotonic_now() < until) ::usleep(1000);
     return pid_text();
   });
 }

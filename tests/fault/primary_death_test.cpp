@@ -41,6 +41,16 @@ TEST(PrimaryDeath, DuringTheStartEndsTheWorkersToo) {
   EXPECT_TRUE(eventually([&] { return server.reap_orphans(); }));
 }
 
+TEST(PrimaryDeath, EndsAWorkerThatIsStuckAfterTheDrainsTime) {
+  ServerProcess server({TEST_SERVER_PROGRAM, {"--workers", "2", "--drain-seconds", "0"}});
+  Client client = server.connect();
+  client.send("GET /block?ms=600000 HTTP/1.1\r\nHost: t\r\n\r\n");
+  server.wait_for_line("begins");
+  server.signal(SIGKILL);
+  server.wait();
+  EXPECT_TRUE(eventually([&] { return server.reap_orphans(); }));
+}
+
 TEST(PrimaryDeath, AStoppedPrimaryKeepsNobodyFromServing) {
   ServerProcess server({TEST_SERVER_PROGRAM, {"--workers", "2"}});
   server.signal(SIGSTOP);

@@ -112,6 +112,7 @@ TEST(Reload, StopsAtAProgramThatCannotStartAndTheOldOneServesOn) {
        {"--workers", "2", "--test-starts-file=" + folder.file("starts"), "--test-good-starts=2"}});
   Load load(server.port());
   server.signal(SIGHUP);
+  server.wait_for_line("exited with code");  // the reason comes first
   server.wait_for_line("reload stopped");
   EXPECT_TRUE(load.goes_on());
   const LoadResult result = load.stop();

@@ -18,6 +18,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <iterator>
 #include <set>
 #include <stdexcept>
@@ -39,8 +40,11 @@ std::string next_mark() {
 }
 
 std::string contents(const std::string& path) {
+  // Not by iterators: those throw when the process goes while its file is read.
   std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::ostringstream out;
+  out << file.rdbuf();
+  return out.str();
 }
 
 std::vector<pid_t> all_processes() {

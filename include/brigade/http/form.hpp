@@ -46,6 +46,13 @@ class QueryParams {
   template <QueryNumber T>
   Result<T> number(std::string_view name) const;
 
+  /// The same, with `otherwise` where there is none of that name.
+  template <QueryNumber T>
+  Result<T> number_or(std::string_view name, T otherwise) const {
+    if (!get(name)) return otherwise;
+    return number<T>(name);
+  }
+
   std::size_t size() const { return pairs_.size(); }
   bool empty() const { return pairs_.empty(); }
   std::vector<Pair>::const_iterator begin() const { return pairs_.begin(); }

@@ -39,7 +39,8 @@ class Handler {
 
 class Chain;
 
-/// The rest of the chain, for a middleware to call: once, or not at all.
+/// The rest of the chain, for a middleware to call: once, or not at all (twice throws std::logic_error).
+/// What it returns is an answer also where a handler threw: the error's. Only Cancelled passes through.
 class Next {
  public:
   Task<Response> operator()();
@@ -51,6 +52,7 @@ class Next {
   const Chain& chain_;
   std::size_t index_;
   Request& request_;
+  bool called_ = false;
 };
 
 /// Around every handler, in the order of use(), like the layers of an onion (Koa):

@@ -59,7 +59,7 @@ class Request {
   /// Parsed at the first call. Throws HttpError 400 for more than 1000 pairs.
   const QueryParams& query() const;
 
-  /// The whole body: `auto image = co_await request.body();`. Once per request. It is read only now, so
+  /// The whole body: `auto image = co_await request.body();`. Once per request, then std::logic_error. It is read only now, so
   /// that a handler which does not want a body never has it in memory. Throws HttpError 413 when it is
   /// longer than the server's limit, 400 when it is broken off or malformed, 408 when it is too slow.
   detail::BodyWait body();
@@ -81,6 +81,7 @@ class Request {
   const Match* match_ = nullptr;
   mutable std::optional<QueryParams> query_;
   std::string body_;
+  bool body_taken_ = false;
   int body_error_ = 0;  // an HTTP status
   const char* body_problem_ = "";
   detail::BodySource* source_ = nullptr;

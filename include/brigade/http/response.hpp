@@ -11,7 +11,7 @@ namespace brigade::http {
 /// A value: build it, return it. Content-Length, Date and Connection are the server's business.
 class Response {
  public:
-  explicit Response(int status = 200) : status_(status) {}
+  explicit Response(int status_code = 200) { status(status_code); }
 
   static Response ok(std::string body, std::string_view content_type) {
     Response out;
@@ -21,14 +21,16 @@ class Response {
   }
 
   int status() const { return status_; }
-  Response& status(int status) {
-    status_ = status;
-    return *this;
-  }
-  /// Appends a field. Throws std::invalid_argument for a name that is no token, for a value with CR, LF,
+  /// Throws std::invalid_argument below 200 (an interim answer, which is the server's business) and above
+  /// 599: a client could take it for the answer to another request.
+  Response& status(int status);
+  /// Sets a field, in place of any of that name. Throws std::invalid_argument for a name that is no token, for a value with CR, LF,
   /// NUL or another control character (response splitting, RFC 9110 section 5.5), and for the framing
   /// fields that the server writes: Content-Length, Transfer-Encoding, Connection, Date.
   Response& set(std::string_view name, std::string_view value);
+  /// The same, beside any of that name: for Set-Cookie and lists.
+  Response& add(std::string_view name, std::string_view value);
+  Response& remove(std::string_view name);
   /// True when a field of that name was set, compared without case.
   bool has(std::string_view name) const;
 
@@ -43,7 +45,7 @@ class Response {
   friend Response text(std::string body);
   friend Response html(std::string body);
   friend Response json_text(std::string body);
-  int status_;
+  int status_ = 200;
   std::string fields_;                 // ready to send: "Name: value\r\n…"
   std::string_view type_line_;         // a literal "Content-Type: …\r\n", so that text() copies nothing
   std::string body_;

@@ -154,6 +154,44 @@ TEST_F(ChainTest, LetsAnExceptionOfAPlainChainPass) {
   EXPECT_EQ(passed, "a>");
 }
 
+TEST_F(ChainTest, ShowsItsLayersTheAnswerToAnError) {
+  const ErrorHandler errors = [](Request&, std::exception_ptr) { return text("sorry"); };
+  middleware = {around("a"), after("b"), before("c")};
+  const Handler throwing = [](Request&) -> Task<Response> {
+    throw 42;
+    co_return text("never");
+  };
+  EXPECT_EQ(fake.loop.run(Chain(middleware, throwing, &errors).run(request)).body(), "sorry");
+  EXPECT_EQ(passed, "a> c> <b <a");
+}
+
+TEST_F(ChainTest, ShowsPlainLayersTheAnswerToAnError) {
+  const ErrorHandler errors = [](Request&, std::exception_ptr) { return text("sorry"); };
+  middleware = {after("a"), [](Request&) -> std::optional<Response> { throw 42; }};
+  const Handler handler = plain();
+  EXPECT_EQ(Chain(middleware, handler, &errors).answer(request).body(), "sorry");
+  EXPECT_EQ(passed, "<a");
+}
+
+TEST_F(ChainTest, LetsCancelledPassItsLayers) {
+  const ErrorHandler errors = [](Request&, std::exception_ptr) { return text("sorry"); };
+  middleware = {around("a")};
+  const Handler cancelled = [](Request&) -> Task<Response> {
+    throw Cancelled(CancelReason::client_gone);
+    co_return text("never");
+  };
+  EXPECT_THROW(fake.loop.run(Chain(middleware, cancelled, &errors).run(request)), Cancelled);
+}
+
+TEST_F(ChainTest, RefusesToRunTheRestTwice) {
+  middleware = {[](Request&, Next next) -> Task<Response> {
+    Response first = co_await next();
+    Response second = co_await next();
+    co_return second;
+  }};
+  EXPECT_THROW(run(plain()), std::logic_error);
+}
+
 TEST_F(ChainTest, LetsALayerCatchWhatTheHandlerThrew) {
   middleware = {[](Request&, Next next) -> Task<Response> {
     try {

@@ -1,4 +1,6 @@
 #include <gtest/gtest.h>
+
+#include "http/response_writer.hpp"
 #include <brigade/http/response.hpp>
 
 #include <stdexcept>
@@ -7,6 +9,33 @@
 
 namespace brigade::http {
 namespace {
+
+TEST(Response, PutsASetFieldInPlaceOfTheOldOne) {
+  Response response = json_text("{}");
+  response.set("X-A", "1").set("X-B", "2").set("x-a", "3").set("Content-Type", "text/x");
+  detail::OutBuffer out;
+  std::string large;
+  ResponseWriter::write(response, {}, date_line(0), out, large);
+  const std::string_view head(out.data(), out.size());
+  EXPECT_EQ(head.find("X-A: 1"), std::string_view::npos);
+  EXPECT_NE(head.find("x-a: 3"), std::string_view::npos);
+  EXPECT_EQ(head.find("application/json"), std::string_view::npos);
+  EXPECT_NE(head.find("Content-Type: text/x"), std::string_view::npos);
+}
+
+TEST(Response, RemovesEveryFieldOfAName) {
+  Response response;
+  response.add("Set-Cookie", "a=1").add("X", "y").add("Set-Cookie", "b=2").remove("set-cookie");
+  EXPECT_FALSE(response.has("Set-Cookie"));
+  EXPECT_TRUE(response.has("X"));
+}
+
+TEST(Response, RefusesAStatusThatEndsNoRequest) {
+  for (const int status : {-1, 0, 99, 100, 101, 199, 600, 1000}) {
+    EXPECT_THROW(Response{status}, std::invalid_argument) << status;
+    EXPECT_THROW(Response().status(status), std::invalid_argument) << status;
+  }
+}
 
 TEST(Response, HasWhatWasSetInWhateverCase) {
   Response response;
