@@ -1,5 +1,5 @@
-// A lean load generator for loopback: closed loop (as fast as answers come), for a time or a number of
-// requests, or open loop (--rate), where latency counts from the moment a request was due.
+// A lean load generator for loopback: closed loop (as fast as answers come), for a time or a number
+// of requests, or open loop (--rate), where latency counts from the moment a request was due.
 //
 //   bench_load --port 3000 --connections 64 --depth 16 --seconds 3
 //   bench_load --port 3000 --requests 10000            exactly so many, for counting instructions
@@ -44,7 +44,8 @@ struct Settings {
 
 class Load {
  public:
-  explicit Load(const Settings& settings) : settings_(settings), poller_(::epoll_create1(EPOLL_CLOEXEC)) {
+  explicit Load(const Settings& settings)
+      : settings_(settings), poller_(::epoll_create1(EPOLL_CLOEXEC)) {
     for (int n = 0; n < settings.connections; ++n) {
       connections_.push_back(std::make_unique<bench::Connection>(settings_.target, poller_));
     }
@@ -61,8 +62,8 @@ class Load {
     std::array<epoll_event, 256> events;
     while (now() < end && !finished() && !told_to_end) {
       const timespec timeout = until_due();
-      const int count =
-          ::epoll_pwait2(poller_, events.data(), static_cast<int>(events.size()), &timeout, nullptr);
+      const int count = ::epoll_pwait2(poller_, events.data(), static_cast<int>(events.size()),
+                                       &timeout, nullptr);
       if (settings_.rate > 0) issue_due();
       for (int n = 0; n < count; ++n) {
         handle(*static_cast<bench::Connection*>(events[static_cast<std::size_t>(n)].data.ptr));
@@ -74,9 +75,7 @@ class Load {
   }
 
  private:
-  bool finished() const {
-    return settings_.requests > 0 && done_ + failed_ >= settings_.requests;
-  }
+  bool finished() const { return settings_.requests > 0 && done_ + failed_ >= settings_.requests; }
   bool may_issue() const { return settings_.requests == 0 || issued_ < settings_.requests; }
 
   // Asleep until the next request is due: an open loop that spun would take a core from the server.
@@ -91,7 +90,8 @@ class Load {
     begin_at(connection, now());
   }
   void begin_at(bench::Connection& connection, double due) {
-    const bool fresh = settings_.target.per_request || !connection.connected() || connection.must_reconnect();
+    const bool fresh =
+        settings_.target.per_request || !connection.connected() || connection.must_reconnect();
     issued_ += settings_.target.depth;
     connection.began = due;
     if ((fresh && !connection.connect()) || !connection.send()) {
@@ -105,8 +105,11 @@ class Load {
   void handle(bench::Connection& connection) {
     if (!connection.connected()) return;
     switch (connection.ready()) {
-      case bench::Connection::Event::nothing: return;
-      case bench::Connection::Event::failed: fail(connection); break;
+      case bench::Connection::Event::nothing:
+        return;
+      case bench::Connection::Event::failed:
+        fail(connection);
+        break;
       case bench::Connection::Event::batch_done:
         latencies_.push_back(static_cast<float>((now() - connection.began) * 1e6));
         done_ += settings_.target.depth;
@@ -122,7 +125,8 @@ class Load {
     }
   }
   void issue_due() {
-    for (const double at = now(); next_due_ <= at; next_due_ += 1 / settings_.rate) due_.push_back(next_due_);
+    for (const double at = now(); next_due_ <= at; next_due_ += 1 / settings_.rate)
+      due_.push_back(next_due_);
     for (std::size_t tried = 0; !due_.empty() && tried < connections_.size(); ++tried) {
       bench::Connection& connection = *connections_[turn_++ % connections_.size()];
       if (connection.connected() && !connection.idle()) continue;
@@ -134,15 +138,17 @@ class Load {
     std::sort(latencies_.begin(), latencies_.end());
     const auto at = [this](double share) {
       if (latencies_.empty()) return 0.0F;
-      return latencies_[std::min(latencies_.size() - 1,
-                                 static_cast<std::size_t>(static_cast<double>(latencies_.size()) * share))];
+      return latencies_[std::min(
+          latencies_.size() - 1,
+          static_cast<std::size_t>(static_cast<double>(latencies_.size()) * share))];
     };
     std::uint64_t bad = 0;
     for (auto& connection : connections_) bad += connection->bad_status;
-    fmt::print("rps {:.0f} done {} failed {} bad_status {} p50_us {:.0f} p90_us {:.0f} p99_us {:.0f} "
-               "p999_us {:.0f} max_us {:.0f}\n",
-               static_cast<double>(done_) / took, done_, failed_, bad, at(0.5), at(0.9), at(0.99), at(0.999),
-               latencies_.empty() ? 0.0F : latencies_.back());
+    fmt::print(
+        "rps {:.0f} done {} failed {} bad_status {} p50_us {:.0f} p90_us {:.0f} p99_us {:.0f} "
+        "p999_us {:.0f} max_us {:.0f}\n",
+        static_cast<double>(done_) / took, done_, failed_, bad, at(0.5), at(0.9), at(0.99),
+        at(0.999), latencies_.empty() ? 0.0F : latencies_.back());
   }
 
   const Settings& settings_;
@@ -173,23 +179,42 @@ int main(int argc, char** argv) {
                                         {nullptr, 0, nullptr, 0}}};
   for (int found = 0; (found = ::getopt_long(argc, argv, "", options.data(), nullptr)) != -1;) {
     switch (found) {
-      case 'p': settings.target.port = std::atoi(optarg); break;
-      case 'c': settings.connections = std::atoi(optarg); break;
-      case 'd': settings.target.depth = std::atoi(optarg); break;
-      case 's': settings.seconds = std::atof(optarg); break;
-      case 'n': settings.requests = std::atol(optarg); break;
-      case 'r': settings.rate = std::atof(optarg); break;
-      case 'u': settings.path = optarg; break;
-      case 'o': settings.target.per_request = true; break;
-      default: return 2;
+      case 'p':
+        settings.target.port = std::atoi(optarg);
+        break;
+      case 'c':
+        settings.connections = std::atoi(optarg);
+        break;
+      case 'd':
+        settings.target.depth = std::atoi(optarg);
+        break;
+      case 's':
+        settings.seconds = std::atof(optarg);
+        break;
+      case 'n':
+        settings.requests = std::atol(optarg);
+        break;
+      case 'r':
+        settings.rate = std::atof(optarg);
+        break;
+      case 'u':
+        settings.path = optarg;
+        break;
+      case 'o':
+        settings.target.per_request = true;
+        break;
+      default:
+        return 2;
     }
   }
   if (settings.target.port == 0) {
-    fmt::print(stderr, "usage: {} --port N [--connections N] [--depth N] [--seconds S | --requests N] "
-                       "[--rate N] [--path P] [--per-request]\n", argv[0]);
+    fmt::print(stderr,
+               "usage: {} --port N [--connections N] [--depth N] [--seconds S | --requests N] "
+               "[--rate N] [--path P] [--per-request]\n",
+               argv[0]);
     return 2;
   }
-  settings.target.request =
-      fmt::format("GET {} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n\r\n", settings.path, settings.target.port);
+  settings.target.request = fmt::format("GET {} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n\r\n",
+                                        settings.path, settings.target.port);
   return Load(settings).run();
 }

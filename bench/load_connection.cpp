@@ -63,7 +63,8 @@ bool Connection::send() {
     bytes = &batch;
   }
   waiting_for_ = target_.depth;
-  return ::send(fd_, bytes->data(), bytes->size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes->size());
+  return ::send(fd_, bytes->data(), bytes->size(), MSG_NOSIGNAL) ==
+         static_cast<ssize_t>(bytes->size());
 }
 
 // Takes one whole answer off the input. False when it is not all there.
@@ -71,12 +72,14 @@ bool Connection::take_answer() {
   const std::size_t end = input_.find(head_end);
   if (end == std::string::npos) return false;
   const std::string_view head(input_.data(), end + 2);
-  const auto length = static_cast<std::size_t>(std::atol(std::string(field(head, "Content-Length: ")).c_str()));
+  const auto length =
+      static_cast<std::size_t>(std::atol(std::string(field(head, "Content-Length: ")).c_str()));
   const std::size_t size = end + head_end.size() + length;
   if (input_.size() < size) return false;
   if (head.substr(9, 1) != "2") ++bad_status;
   if (field(head, "Connection: ") == "close") must_reconnect_ = true;
-  // Answers differ in their Date only, and that has one length: count bytes while heads look the same.
+  // Answers differ in their Date only, and that has one length: count bytes while heads look the
+  // same.
   known_size_ = size;
   sample_head_ = head.substr(0, head.find("Date: "));
   input_.erase(0, size);
@@ -95,7 +98,8 @@ Connection::Event Connection::ready() {
   const std::string_view bytes(buffer.data(), static_cast<std::size_t>(got));
   if (input_.empty() && known_size_ > 0 && waiting_for_ > 0 &&
       bytes.size() == known_size_ * static_cast<std::size_t>(waiting_for_) &&
-      bytes.starts_with(sample_head_) && bytes.find("Connection: close") == std::string_view::npos) {
+      bytes.starts_with(sample_head_) &&
+      bytes.find("Connection: close") == std::string_view::npos) {
     waiting_for_ = 0;
     return Event::batch_done;
   }

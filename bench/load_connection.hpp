@@ -9,13 +9,13 @@ namespace bench {
 
 struct Target {
   int port = 0;
-  std::string request;  // one request's bytes
-  int depth = 1;        // requests sent at once
+  std::string request;       // one request's bytes
+  int depth = 1;             // requests sent at once
   bool per_request = false;  // a new connection for each
 };
 
-/// Non-blocking; the generator calls ready() when the socket is. Learns the answers' length from the
-/// first one and then only counts bytes, except where an answer ends a connection.
+/// Non-blocking; the generator calls ready() when the socket is. Learns the answers' length from
+/// the first one and then only counts bytes, except where an answer ends a connection.
 class Connection {
  public:
   enum class Event { nothing, batch_done, failed };

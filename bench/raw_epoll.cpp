@@ -1,5 +1,5 @@
-// The bound: one epoll loop that finds the ends of requests and sends a prebuilt answer. No parser, no
-// routes, no timers, no limits. Loopback only. Usage: bench_raw_epoll PORT
+// The bound: one epoll loop that finds the ends of requests and sends a prebuilt answer. No parser,
+// no routes, no timers, no limits. Loopback only. Usage: bench_raw_epoll PORT
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -17,7 +17,8 @@
 namespace {
 
 constexpr const char* answer =
-    "HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 10:00:00 GMT\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    "HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 10:00:00 GMT\r\nContent-Type: text/plain; "
+    "charset=utf-8\r\n"
     "Content-Length: 13\r\n\r\nHello, World!";
 constexpr std::size_t most_at_once = 512;
 
@@ -36,7 +37,8 @@ int listen_on(int port) {
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || ::listen(fd, 1024) != 0) {
+  if (::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(fd, 1024) != 0) {
     std::perror("listen");
     std::exit(1);
   }
@@ -46,8 +48,8 @@ int listen_on(int port) {
 // False when the connection is over.
 bool serve(Connection& connection, const std::string& answers) {
   char* const buffer = connection.buffer.data();
-  const ssize_t got =
-      ::recv(connection.fd, buffer + connection.size, connection.buffer.size() - connection.size, 0);
+  const ssize_t got = ::recv(connection.fd, buffer + connection.size,
+                             connection.buffer.size() - connection.size, 0);
   if (got <= 0) return got < 0 && errno == EAGAIN;
   const std::size_t total = connection.size + static_cast<std::size_t>(got);
   std::size_t at = 0;
@@ -62,8 +64,8 @@ bool serve(Connection& connection, const std::string& answers) {
   std::memmove(buffer, buffer + at, connection.size);
   const std::size_t bytes = count * std::strlen(answer);
   // A closed-loop client reads what it asked for, so the socket has room.
-  return bytes == 0 || ::send(connection.fd, answers.data(), bytes, MSG_NOSIGNAL) ==
-                           static_cast<ssize_t>(bytes);
+  return bytes == 0 ||
+         ::send(connection.fd, answers.data(), bytes, MSG_NOSIGNAL) == static_cast<ssize_t>(bytes);
 }
 
 }  // namespace

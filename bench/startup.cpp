@@ -1,11 +1,11 @@
-// How long a worker takes from being started to listening, as its primary sees it: starts a program of
-// ours with a debug log and reads the times off it.
+// How long a worker takes from being started to listening, as its primary sees it: starts a program
+// of ours with a debug log and reads the times off it.
 //
 //   bench_startup PROGRAM
-#include <brigade/time.hpp>
 #include <fmt/format.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <brigade/time.hpp>
 
 #include <algorithm>
 #include <csignal>
@@ -39,7 +39,8 @@ int main(int argc, char** argv) {
       text.append(buffer, static_cast<std::size_t>(got));
     }
     constexpr std::string_view marker = "listens after ";
-    for (std::size_t at = text.find(marker); at != std::string::npos; at = text.find(marker, at + 1)) {
+    for (std::size_t at = text.find(marker); at != std::string::npos;
+         at = text.find(marker, at + 1)) {
       times.push_back(std::atof(text.c_str() + at + marker.size()));
     }
     ::kill(pid, SIGTERM);
@@ -49,6 +50,6 @@ int main(int argc, char** argv) {
   if (times.empty()) return 1;
   std::sort(times.begin(), times.end());
   fmt::print("{}: worker start to listening: median {:.1f} ms, max {:.1f} ms ({} starts)\n",
-             std::filesystem::path(argv[1]).filename().string(), times[times.size() / 2], times.back(),
-             times.size());
+             std::filesystem::path(argv[1]).filename().string(), times[times.size() / 2],
+             times.back(), times.size());
 }

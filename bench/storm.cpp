@@ -1,17 +1,18 @@
 // Kills or reloads the workers of a small service under load, and says what clients noticed.
 //
-//   bench_storm kills 200     kill -9 of a random worker, 200 times; time to the replacement listening
-//   bench_storm reloads 20    rolling reloads, one after another
+//   bench_storm kills 200     kill -9 of a random worker, 200 times; time to the replacement
+//   listening bench_storm reloads 20    rolling reloads, one after another
 //
-// Two clients run all the while: 32 kept-alive connections, and 4 that connect for every request. In the
-// kill storm only what was in flight on a killed worker may fail; in the reload storm nothing.
+// Two clients run all the while: 32 kept-alive connections, and 4 that connect for every request.
+// In the kill storm only what was in flight on a killed worker may fail; in the reload storm
+// nothing.
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <brigade/cluster.hpp>
 #include <brigade/http/server.hpp>
 #include <brigade/sleep.hpp>
 #include <brigade/task_group.hpp>
-#include <fmt/format.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -41,12 +42,13 @@ struct Client {
 };
 
 Client start_client(const char* name, const std::string& port, bool per_request) {
-  const std::string program = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "bench_load";
+  const std::string program =
+      std::filesystem::read_symlink("/proc/self/exe").parent_path() / "bench_load";
   const pid_t pid = ::fork();
   if (pid == 0) {
     const char* connections = per_request ? "4" : "32";
-    ::execl(program.c_str(), "bench_load", "--port", port.c_str(), "--seconds", "3600", "--connections",
-            connections, per_request ? "--per-request" : nullptr, nullptr);
+    ::execl(program.c_str(), "bench_load", "--port", port.c_str(), "--seconds", "3600",
+            "--connections", connections, per_request ? "--per-request" : nullptr, nullptr);
     ::_exit(127);
   }
   return {pid, name};
@@ -63,16 +65,19 @@ class Storm {
       listening_since_[worker.id()] = monotonic_now();
       const auto killed = killed_at_.find(worker.number());
       if (killed != killed_at_.end()) {
-        times_ms_.push_back(std::chrono::duration<double, std::milli>(monotonic_now() - killed->second).count());
+        times_ms_.push_back(
+            std::chrono::duration<double, std::milli>(monotonic_now() - killed->second).count());
         killed_at_.erase(killed);
       }
       if (clients_.empty() && listening_since_.size() == workers) {
         const std::string port = address.substr(address.rfind(':') + 1);
-        clients_ = {start_client("keep-alive", port, false), start_client("connection-per-request", port, true)};
+        clients_ = {start_client("keep-alive", port, false),
+                    start_client("connection-per-request", port, true)};
         group_.spawn(reloads_ ? reload_storm() : kill_storm(), "storm");
       }
     });
-    primary.on_exit([this](cluster::Worker& worker, ExitStatus) { listening_since_.erase(worker.id()); });
+    primary.on_exit(
+        [this](cluster::Worker& worker, ExitStatus) { listening_since_.erase(worker.id()); });
     for (unsigned n = 0; n < workers; ++n) primary.fork();
     return primary.run();
   }
@@ -86,7 +91,8 @@ class Storm {
       std::vector<cluster::Worker*> stable;
       for (cluster::Worker* worker : primary_->workers()) {
         const auto since = listening_since_.find(worker->id());
-        if (since != listening_since_.end() && monotonic_now() - since->second > 1050ms) stable.push_back(worker);
+        if (since != listening_since_.end() && monotonic_now() - since->second > 1050ms)
+          stable.push_back(worker);
       }
       if (!stable.empty()) {
         cluster::Worker* victim = stable[random() % stable.size()];
@@ -106,8 +112,10 @@ class Storm {
       const std::uint64_t before = newest();
       const TimePoint began = monotonic_now();
       primary_->reload();
-      while (newest() < before + workers || primary_->workers().size() > workers) co_await sleep(20ms);
-      times_ms_.push_back(std::chrono::duration<double, std::milli>(monotonic_now() - began).count());
+      while (newest() < before + workers || primary_->workers().size() > workers)
+        co_await sleep(20ms);
+      times_ms_.push_back(
+          std::chrono::duration<double, std::milli>(monotonic_now() - began).count());
     }
     co_await finish();
   }
@@ -122,11 +130,14 @@ class Storm {
   Task<> finish() {
     std::sort(times_ms_.begin(), times_ms_.end());
     const auto at = [this](double share) {
-      return times_ms_[std::min(times_ms_.size() - 1, static_cast<std::size_t>(share * static_cast<double>(times_ms_.size())))];
+      return times_ms_[std::min(
+          times_ms_.size() - 1,
+          static_cast<std::size_t>(share * static_cast<double>(times_ms_.size())))];
     };
-    fmt::print("{} {}: median {:.1f} ms, p99 {:.1f} ms, max {:.1f} ms\n", times_ms_.size(),
-               reloads_ ? "reloads of 4 workers, each" : "kills, from kill to the replacement listening", at(0.5),
-               at(0.99), times_ms_.back());
+    fmt::print(
+        "{} {}: median {:.1f} ms, p99 {:.1f} ms, max {:.1f} ms\n", times_ms_.size(),
+        reloads_ ? "reloads of 4 workers, each" : "kills, from kill to the replacement listening",
+        at(0.5), at(0.99), times_ms_.back());
     for (const Client& client : clients_) {
       fmt::print("{}: ", client.name);
       std::fflush(stdout);

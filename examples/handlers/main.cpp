@@ -1,6 +1,6 @@
 // What a handler can do, in one file.
-#include <brigade/brigade.hpp>
 #include <fmt/format.h>
+#include <brigade/brigade.hpp>
 
 using namespace brigade;
 using namespace std::chrono_literals;
@@ -26,7 +26,8 @@ int main(int argc, char** argv) {
     });
     // Before: may answer itself, and costs no coroutine.
     app.use([](Request& request) -> std::optional<Response> {
-      if (request.path().starts_with("/admin") && request.header("Authorization") != "Bearer secret") {
+      if (request.path().starts_with("/admin") &&
+          request.header("Authorization") != "Bearer secret") {
         return Response(401).set("WWW-Authenticate", "Bearer");
       }
       return std::nullopt;

@@ -1,7 +1,7 @@
 // The production template: a database route, a CPU route and the whole cluster's figures.
-#include <brigade/brigade.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
+#include <brigade/brigade.hpp>
 
 #include <cmath>
 #include <cstdio>
@@ -23,8 +23,8 @@ double sum_of_square_roots(std::int64_t count) {
 }
 
 // What is missing counts as `otherwise`; anything else must be a number in range.
-std::int64_t number_or(Request& request, const char* name, std::int64_t otherwise, std::int64_t least,
-                       std::int64_t most) {
+std::int64_t number_or(Request& request, const char* name, std::int64_t otherwise,
+                       std::int64_t least, std::int64_t most) {
   auto value = request.query().number_or<std::int64_t>(name, otherwise);
   if (!value) throw HttpError(400, value.error().message());
   if (*value < least || *value > most) {
@@ -62,7 +62,8 @@ void suggest(const cluster::Ready& ready) {
   std::printf(
       "Try:\n"
       "  curl %s/users\n"
-      "  curl -H 'Content-Type: application/json' -d '{\"name\":\"Alan\",\"email\":\"alan@example.com\"}' "
+      "  curl -H 'Content-Type: application/json' -d "
+      "'{\"name\":\"Alan\",\"email\":\"alan@example.com\"}' "
       "%s/users\n"
       "  curl %s/stats\n",
       ready.url.c_str(), ready.url.c_str(), ready.url.c_str());

@@ -1,7 +1,7 @@
 #include "thumbnail.hpp"
 
-#include <brigade/http/error.hpp>
 #include <vips/vips.h>
+#include <brigade/http/error.hpp>
 
 #include <array>
 #include <cstdint>
@@ -59,8 +59,8 @@ std::string thumbnail(std::string image, int width) {
   }
   VipsImage* scaled = nullptr;
   // The height is no limit: `width` is what the caller asked for.
-  if (vips_thumbnail_buffer(image.data(), image.size(), &scaled, width, "height", VIPS_MAX_COORD, "size",
-                            VIPS_SIZE_DOWN, nullptr) != 0) {
+  if (vips_thumbnail_buffer(image.data(), image.size(), &scaled, width, "height", VIPS_MAX_COORD,
+                            "size", VIPS_SIZE_DOWN, nullptr) != 0) {
     throw not_an_image();
   }
   const std::unique_ptr<VipsImage, Unref> small(scaled);

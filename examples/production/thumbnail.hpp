@@ -7,5 +7,6 @@
 void start_vips(const char* program);
 
 /// A JPEG of at most `width` pixels across from a JPEG, PNG or WebP. CPU work: run it in the pool.
-/// Throws HttpError 415 when it is none of these or cannot be decoded, 413 when it has too many pixels.
+/// Throws HttpError 415 when it is none of these or cannot be decoded, 413 when it has too many
+/// pixels.
 std::string thumbnail(std::string image, int width);

@@ -34,7 +34,8 @@ void check(const NewUser& user) {
     throw HttpError(400, "name: must have 1 to 100 bytes");
   }
   const std::size_t at = user.email.find('@');
-  if (user.email.size() > 200 || at == 0 || at == std::string::npos || at + 1 == user.email.size()) {
+  if (user.email.size() > 200 || at == 0 || at == std::string::npos ||
+      at + 1 == user.email.size()) {
     throw HttpError(400, "email: must be an address like name@example.com");
   }
 }
@@ -46,7 +47,8 @@ void add_users(App& app, const Database& database) {
   db.run_script(schema).value();
 
   app.get("/users", [db](Request&) -> Task<Response> {
-    auto users = co_await db.query_as<User>("SELECT id, name, email FROM users ORDER BY id LIMIT 100");
+    auto users =
+        co_await db.query_as<User>("SELECT id, name, email FROM users ORDER BY id LIMIT 100");
     co_return json(users);
   });
 
@@ -61,7 +63,8 @@ void add_users(App& app, const Database& database) {
     auto user = co_await json_body<NewUser>(request);
     check(user);
     try {
-      auto added = co_await db.execute("INSERT INTO users (name, email) VALUES (?, ?)", user.name, user.email);
+      auto added = co_await db.execute("INSERT INTO users (name, email) VALUES (?, ?)", user.name,
+                                       user.email);
       Response response = json(User{added.last_insert_id, user.name, user.email}, 201);
       response.set("Location", fmt::format("/users/{}", added.last_insert_id));
       co_return response;

@@ -40,21 +40,22 @@ class App {
   App& use(http::Middleware middleware);
   App& on_error(http::ErrorHandler handler);
 
-  /// A pool whose size is this worker's part of the machine: CPUs divided by workers, at least one. It
-  /// shows in the stats.
+  /// A pool whose size is this worker's part of the machine: CPUs divided by workers, at least one.
+  /// It shows in the stats.
   ThreadPool pool(ThreadPoolOptions options = {});
-  /// Opens a database: "sqlite:path". Throws ErrorException with a plain message when it cannot, which
-  /// ends the start-up of the worker.
+  /// Opens a database: "sqlite:path". Throws ErrorException with a plain message when it cannot,
+  /// which ends the start-up of the worker.
   Database database(const std::string& url, DatabaseOptions options = {});
   /// The whole cluster's figures as JSON, from whichever worker answers.
   App& stats(const std::string& pattern = "/stats");
 
-  /// Runs `task` beside the requests: a ticker, a queue's reader. When the worker stops, after its last
-  /// answer, the task's next co_await throws Cancelled, and it is waited for. `name` must be a literal.
+  /// Runs `task` beside the requests: a ticker, a queue's reader. When the worker stops, after its
+  /// last answer, the task's next co_await throws Cancelled, and it is waited for. `name` must be a
+  /// literal.
   App& spawn(Task<> task, const char* name = "background");
 
-  /// Where to listen, unless the command line or the environment say otherwise. Without a call: where
-  /// those say, or on port 3000.
+  /// Where to listen, unless the command line or the environment say otherwise. Without a call:
+  /// where those say, or on port 3000.
   App& listen(std::uint16_t port);
   /// Serves until told to stop. run() calls it after setup.
   int serve();
@@ -67,8 +68,9 @@ class App {
   TaskGroup background_;
 };
 
-/// A whole main(): reads the options, becomes the primary, or calls `setup` in each worker and serves.
-/// Returns the process's exit code. An exception out of `setup` ends the worker with its message.
+/// A whole main(): reads the options, becomes the primary, or calls `setup` in each worker and
+/// serves. Returns the process's exit code. An exception out of `setup` ends the worker with its
+/// message.
 int run(int argc, char** argv, AppOptions options, const std::function<void(App&)>& setup);
 
 namespace http {

@@ -18,8 +18,8 @@ struct ExitStatus {
   std::string text() const;
 };
 
-/// Reaps one child through its pidfd, so that a reused pid is never mistaken for it and nobody else's
-/// child is touched. Calls back once, on the loop's thread.
+/// Reaps one child through its pidfd, so that a reused pid is never mistaken for it and nobody
+/// else's child is touched. Calls back once, on the loop's thread.
 class ChildWatch final : private Watcher {
  public:
   ChildWatch(Fd pidfd, std::function<void(ExitStatus)> on_exit);

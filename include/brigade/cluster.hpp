@@ -1,8 +1,8 @@
 // Several processes on one port: a primary that starts, watches and replaces workers.
 //
 // The shape of Node's cluster module, for those who want the plain pieces; `cluster::run` and
-// `brigade::run` put them together. A worker is this same program executed anew, never a bare fork: so
-// main() runs in every worker from its beginning, and asks which one it is.
+// `brigade::run` put them together. A worker is this same program executed anew, never a bare fork:
+// so main() runs in every worker from its beginning, and asks which one it is.
 #pragma once
 
 #include <brigade/child.hpp>
@@ -24,7 +24,9 @@ using stats::WorkerState;
 
 /// True in a process that a Primary started as its worker.
 bool is_worker();
-inline bool is_primary() { return !is_worker(); }
+inline bool is_primary() {
+  return !is_worker();
+}
 
 namespace detail {
 class PrimaryCore;
@@ -44,8 +46,8 @@ class Worker {
   /// The channel is open: it can be asked for something.
   bool is_connected() const;
   bool is_dead() const;
-  /// Nothing before it has disconnected or exited. Then: whether it left because it was asked to, or
-  /// said goodbye first. Exit code 0 alone does not make an exit voluntary.
+  /// Nothing before it has disconnected or exited. Then: whether it left because it was asked to,
+  /// or said goodbye first. Exit code 0 alone does not make an exit voluntary.
   std::optional<bool> exited_after_disconnect() const;
 
   /// Asks it to drain: stop accepting, finish, exit. It is not replaced.
@@ -87,13 +89,13 @@ class Primary {
   /// Kills what is left.
   ~Primary();
 
-  /// Starts a worker at the next free position, with `environment` laid over this process's own. Null
-  /// while the primary drains, or when max_workers are there.
+  /// Starts a worker at the next free position, with `environment` laid over this process's own.
+  /// Null while the primary drains, or when max_workers are there.
   Worker* fork(const std::map<std::string, std::string>& environment = {});
 
-  // Order: fork, online, listening (once per socket), then disconnect and exit in either order. `fork`
-  // comes from the loop, so that a callback set right after fork() sees it. Several callbacks of one
-  // kind are called in the order they were added.
+  // Order: fork, online, listening (once per socket), then disconnect and exit in either order.
+  // `fork` comes from the loop, so that a callback set right after fork() sees it. Several
+  // callbacks of one kind are called in the order they were added.
   using WorkerCallback = std::function<void(Worker&)>;
   void on_fork(WorkerCallback callback);
   /// Its program is about to run; it serves nothing yet.
@@ -110,9 +112,9 @@ class Primary {
   /// Drains all workers; run() then returns 0. A second call kills them instead.
   void shutdown();
 
-  /// Supervises until all workers are gone. SIGTERM and SIGINT mean shutdown(), SIGHUP reload(). Returns
-  /// the process's exit code: 0 after a drain, 1 when the first workers could not start, 128 + signal
-  /// when a second signal cut the drain short.
+  /// Supervises until all workers are gone. SIGTERM and SIGINT mean shutdown(), SIGHUP reload().
+  /// Returns the process's exit code: 0 after a drain, 1 when the first workers could not start,
+  /// 128 + signal when a second signal cut the drain short.
   int run();
 
  private:

@@ -19,8 +19,8 @@ struct Place {
   std::string host = {};
   /// 0: the kernel chooses; the primary prints which.
   std::uint16_t port = 3000;
-  /// The port was asked for on the command line or in the environment, so it goes before one that the
-  /// program names itself.
+  /// The port was asked for on the command line or in the environment, so it goes before one that
+  /// the program names itself.
   bool port_given = false;
   bool host_given = false;
 };
@@ -32,8 +32,8 @@ struct Ready {
   std::vector<pid_t> workers;  // empty with --workers 0
 };
 
-/// Each has a command-line option and an environment variable, which win in this order: command line,
-/// environment, this struct.
+/// Each has a command-line option and an environment variable, which win in this order: command
+/// line, environment, this struct.
 struct RunOptions {
   /// --workers N|max, BRIGADE_WORKERS. 0: no primary, this process serves (for a debugger).
   /// Default: available_parallelism().
@@ -55,8 +55,8 @@ struct RunOptions {
   std::function<void(const Ready&)> on_ready = {};
 };
 
-/// Reads the options, then becomes the primary, or calls `serve` as the worker (or as the only process)
-/// and returns what it returns. Bad options: a message, and 2. `serve` usually ends with
+/// Reads the options, then becomes the primary, or calls `serve` as the worker (or as the only
+/// process) and returns what it returns. Bad options: a message, and 2. `serve` usually ends with
 /// `return server.listen(place).run();`.
 int run(int argc, char** argv, RunOptions options, const std::function<int(const Place&)>& serve);
 

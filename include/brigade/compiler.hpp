@@ -3,7 +3,8 @@
 #pragma once
 
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
-#error "Brigade needs clang 16 or later, or GCC 13 or later. GCC 12 destroys temporaries in a co_await \
+#error \
+    "Brigade needs clang 16 or later, or GCC 13 or later. GCC 12 destroys temporaries in a co_await \
 expression twice (a double free in lines like `co_await pool.run([image] { ... })`). \
 On Debian 12: apt-get install clang-19, then configure with -DCMAKE_CXX_COMPILER=clang++-19."
 #endif

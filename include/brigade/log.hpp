@@ -10,7 +10,8 @@ namespace brigade::log {
 
 enum class Level { debug, info, warn, error, off };
 
-/// The lowest level that is written. Starts as BRIGADE_LOG (debug, info, warn, error, off), or info.
+/// The lowest level that is written. Starts as BRIGADE_LOG (debug, info, warn, error, off), or
+/// info.
 void set_level(Level level);
 Level level();
 
@@ -23,7 +24,8 @@ std::string escape(std::string_view text);
 
 template <class... Args>
 void debug(fmt::format_string<Args...> format, Args&&... args) {
-  if (level() <= Level::debug) write(Level::debug, fmt::format(format, std::forward<Args>(args)...));
+  if (level() <= Level::debug)
+    write(Level::debug, fmt::format(format, std::forward<Args>(args)...));
 }
 template <class... Args>
 void info(fmt::format_string<Args...> format, Args&&... args) {
@@ -35,7 +37,8 @@ void warn(fmt::format_string<Args...> format, Args&&... args) {
 }
 template <class... Args>
 void error(fmt::format_string<Args...> format, Args&&... args) {
-  if (level() <= Level::error) write(Level::error, fmt::format(format, std::forward<Args>(args)...));
+  if (level() <= Level::error)
+    write(Level::error, fmt::format(format, std::forward<Args>(args)...));
 }
 
 }  // namespace brigade::log

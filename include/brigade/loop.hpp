@@ -1,5 +1,5 @@
-// The event loop: one per thread, on epoll. It runs tasks, timers, descriptors and what other threads
-// hand over, and measures itself while it does.
+// The event loop: one per thread, on epoll. It runs tasks, timers, descriptors and what other
+// threads hand over, and measures itself while it does.
 #pragma once
 
 #include <brigade/loop_meter.hpp>
@@ -76,8 +76,9 @@ class Loop final : private Watcher {
     return static_cast<std::uint64_t>(now_.time_since_epoch().count()) / 1'000'000;
   }
 
-  // Any thread. Wake-ups are coalesced: a burst costs one write, and none while the loop is awake. What
-  // a handed-over node or function does may end the loop: deliver() does not touch it afterwards.
+  // Any thread. Wake-ups are coalesced: a burst costs one write, and none while the loop is awake.
+  // What a handed-over node or function does may end the loop: deliver() does not touch it
+  // afterwards.
   void deliver(detail::InboxNode& node);
   /// Takes back a node that was delivered and has not been told so yet. Loop thread only.
   void withdraw(detail::InboxNode& node);
@@ -93,7 +94,8 @@ class Loop final : private Watcher {
   void rewatch(int fd, std::uint32_t events, Watcher& watcher) {
     poller_->modify(fd, events, watcher);
   }
-  /// Also drops what this turn has still to tell `watcher`. Call it before the descriptor is closed.
+  /// Also drops what this turn has still to tell `watcher`. Call it before the descriptor is
+  /// closed.
   void unwatch(int fd, Watcher& watcher);
 
   void run_later(detail::ReadyNode& node) { ready_.push_back(node); }
@@ -158,7 +160,8 @@ T Loop::run(Task<T> task, const char* name) {
   return root.take_result();
 }
 
-/// A program's main: makes a loop, runs the coroutine that `function` returns, returns its exit code.
+/// A program's main: makes a loop, runs the coroutine that `function` returns, returns its exit
+/// code.
 template <class Function>
 int run_main(Function function) {
   Loop loop;

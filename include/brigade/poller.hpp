@@ -25,7 +25,8 @@ class Watcher {
 class Poller {
  public:
   virtual ~Poller() = default;
-  /// `events` are epoll's, with EPOLLET or EPOLLEXCLUSIVE as the caller needs. False on ENOMEM, ENOSPC.
+  /// `events` are epoll's, with EPOLLET or EPOLLEXCLUSIVE as the caller needs. False on ENOMEM,
+  /// ENOSPC.
   virtual bool add(int fd, std::uint32_t events, Watcher& watcher) = 0;
   virtual void modify(int fd, std::uint32_t events, Watcher& watcher) = 0;
   virtual void remove(int fd) = 0;

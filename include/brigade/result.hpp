@@ -1,4 +1,5 @@
-// Expected failures are values: an address in use, a peer gone, a full queue. Faults are exceptions.
+// Expected failures are values: an address in use, a peer gone, a full queue. Faults are
+// exceptions.
 #pragma once
 
 #include <brigade/compiler.hpp>
@@ -11,8 +12,8 @@
 
 namespace brigade {
 
-/// What went wrong, to what, and what to do about it. `code` is an errno value, or 0 where no system
-/// call failed. Thread: immutable after construction.
+/// What went wrong, to what, and what to do about it. `code` is an errno value, or 0 where no
+/// system call failed. Thread: immutable after construction.
 class Error {
  public:
   Error() = default;

@@ -10,8 +10,8 @@ namespace brigade {
 /// Calls back on the loop's thread after the process got `signal`; a burst may count as one. The
 /// first watch of a signal replaces its disposition, the last gives it back.
 ///
-/// A handler that writes to an eventfd, not signalfd: that needs the signal blocked, and a blocked mask
-/// survives exec, so that a child could not be stopped with SIGTERM.
+/// A handler that writes to an eventfd, not signalfd: that needs the signal blocked, and a blocked
+/// mask survives exec, so that a child could not be stopped with SIGTERM.
 class SignalWatch final : private Watcher {
  public:
   /// What a repeated signal does when the loop is too busy to look at the first.

@@ -15,7 +15,8 @@ class SleepAwaiter final : public Awaiter, private Timer {
   bool await_suspend(std::coroutine_handle<Promise> waiter) {
     if (!enter(waiter)) return false;
     Loop& loop = Loop::current();
-    loop.read_clock();  // counted from this turn's start, a sleep late in a long turn would be short
+    loop.read_clock();  // counted from this turn's start, a sleep late in a long turn would be
+                        // short
     loop.arm(*this, delay_);
     return true;
   }
@@ -57,11 +58,16 @@ struct [[nodiscard]] Yield {
 
 }  // namespace detail
 
-/// Suspends for at least `delay` (whole milliseconds, rounded up). Throws Cancelled when its task is
-/// cancelled meanwhile. A function, not a type, so that it overloads with POSIX's sleep(unsigned).
-inline detail::Sleep sleep(Duration delay) { return {delay}; }
+/// Suspends for at least `delay` (whole milliseconds, rounded up). Throws Cancelled when its task
+/// is cancelled meanwhile. A function, not a type, so that it overloads with POSIX's
+/// sleep(unsigned).
+inline detail::Sleep sleep(Duration delay) {
+  return {delay};
+}
 
 /// Lets everything else that is ready run first. For long loops in a handler.
-inline detail::Yield yield() { return {}; }
+inline detail::Yield yield() {
+  return {};
+}
 
 }  // namespace brigade

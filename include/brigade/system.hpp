@@ -10,8 +10,8 @@
 
 namespace brigade {
 
-/// How many threads can run at once: the smallest of the CPUs this process may run on (affinity mask)
-/// and its cgroup's CPU quota (v2 or v1, rounded up, every ancestor counts). At least 1.
+/// How many threads can run at once: the smallest of the CPUs this process may run on (affinity
+/// mask) and its cgroup's CPU quota (v2 or v1, rounded up, every ancestor counts). At least 1.
 unsigned available_parallelism();
 
 /// The CPUs that this process may run on, ascending. For pinning.

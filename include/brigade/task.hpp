@@ -2,13 +2,13 @@
 //
 // Lazy: nothing runs before the co_await. Owned by one place, awaited once, as an rvalue:
 //     auto user = co_await find_user(id);
-// Everything in a task tree runs on the loop it was started on. Work that outlives a statement belongs
-// to a TaskGroup; there is no detach.
+// Everything in a task tree runs on the loop it was started on. Work that outlives a statement
+// belongs to a TaskGroup; there is no detach.
 //
-// How it runs: a child is resumed inline by its parent's co_await. If it finishes without suspending,
-// the parent goes on without a second resume, so a loop of synchronous awaits needs no tail calls and
-// no stack (they are not guaranteed at -O0). After `Loop::budget` such completions the await really
-// suspends, so that a long chain of ready results cannot starve the loop.
+// How it runs: a child is resumed inline by its parent's co_await. If it finishes without
+// suspending, the parent goes on without a second resume, so a loop of synchronous awaits needs no
+// tail calls and no stack (they are not guaranteed at -O0). After `Loop::budget` such completions
+// the await really suspends, so that a long chain of ready results cannot starve the loop.
 #pragma once
 
 #include <brigade/compiler.hpp>
@@ -179,8 +179,8 @@ inline Task<void> Promise<void>::get_return_object() noexcept {
 }  // namespace detail
 
 /// Runs a coroutine lambda that is not stored anywhere else: it and its captures live in the frame
-/// until the task ends. (`auto lambda = [x]() -> Task<> {...}; group.spawn(lambda());` would leave the
-/// captures in `lambda`, which may be gone first: C++ Core Guidelines CP.51.)
+/// until the task ends. (`auto lambda = [x]() -> Task<> {...}; group.spawn(lambda());` would leave
+/// the captures in `lambda`, which may be gone first: C++ Core Guidelines CP.51.)
 template <class Function, class... Args>
 auto call(Function function, Args... args) -> decltype(function(std::move(args)...)) {
   auto task = function(std::move(args)...);

@@ -15,8 +15,8 @@ namespace brigade {
 /// frames, which is safe, but says so in the log, because it is rarely what was meant.
 class TaskGroup {
  public:
-  /// Told of each exception that escapes a task (Cancelled aside). The default writes a log line; so
-  /// does an exception that escapes the handler.
+  /// Told of each exception that escapes a task (Cancelled aside). The default writes a log line;
+  /// so does an exception that escapes the handler.
   using ErrorHandler = std::function<void(const char* name, std::exception_ptr error)>;
 
   TaskGroup() : TaskGroup(ErrorHandler()) {}
@@ -34,7 +34,8 @@ class TaskGroup {
 
   std::size_t size() const { return size_; }
 
-  /// Waits until no task is left. If the waiting task is cancelled, so are these, and it still waits.
+  /// Waits until no task is left. If the waiting task is cancelled, so are these, and it still
+  /// waits.
   class [[nodiscard]] Join;
   Join join();
 
@@ -70,6 +71,8 @@ class [[nodiscard]] TaskGroup::Join final : public detail::Awaiter {
   TaskGroup* group_;  // null once the group is gone
 };
 
-inline TaskGroup::Join TaskGroup::join() { return Join(*this); }
+inline TaskGroup::Join TaskGroup::join() {
+  return Join(*this);
+}
 
 }  // namespace brigade

@@ -1,8 +1,8 @@
 // What a chain of tasks has in common: a name, a place in the source, and one cancellation state.
 //
 // Invariants: a scope is one sequential chain of coroutines, so at most one awaiter is suspended in
-// it (`waiting_`). A child scope belongs to one branch of a when_all, when_any or TaskGroup; cancelling
-// a scope cancels its children. All of it is touched by the loop's thread only.
+// it (`waiting_`). A child scope belongs to one branch of a when_all, when_any or TaskGroup;
+// cancelling a scope cancels its children. All of it is touched by the loop's thread only.
 #pragma once
 
 #include <brigade/cancel.hpp>
@@ -55,7 +55,8 @@ class TaskScope : public ListNode {
 };
 
 /// The suspended end of a chain. It lives in the coroutine's frame, allocates nothing, and takes
-/// itself out of every list when the frame is destroyed, so a frame may be destroyed while suspended.
+/// itself out of every list when the frame is destroyed, so a frame may be destroyed while
+/// suspended.
 class Awaiter : public ReadyNode {
  public:
   explicit Awaiter(const char* what) : what_(what) {}
@@ -71,7 +72,8 @@ class Awaiter : public ReadyNode {
  protected:
   ~Awaiter() { leave_scope(); }
 
-  /// Notes who waits. False when the scope is cancelled already: do not suspend, await_resume throws.
+  /// Notes who waits. False when the scope is cancelled already: do not suspend, await_resume
+  /// throws.
   template <class Promise>
   bool enter(std::coroutine_handle<Promise> waiter) {
     waiter_ = waiter;

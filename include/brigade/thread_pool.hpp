@@ -31,9 +31,9 @@ struct ThreadPoolOptions {
   // Performance.
   /// 0: one per CPU that this process may use.
   unsigned threads = 0;
-  /// Added to the threads' niceness, 0 to 19, so that the loop's thread goes first when both want the
-  /// CPU. At 10 a saturated pool leaves a light route's p99 near 0.2 ms, at 0 near 1 ms; under a flood
-  /// of light requests the pool gets about a third less work done.
+  /// Added to the threads' niceness, 0 to 19, so that the loop's thread goes first when both want
+  /// the CPU. At 10 a saturated pool leaves a light route's p99 near 0.2 ms, at 0 near 1 ms; under
+  /// a flood of light requests the pool gets about a third less work done.
   int nice = 10;
   /// Where the pool counts. Null: nowhere that others see.
   PoolMeter* meter = nullptr;
@@ -134,8 +134,8 @@ class [[nodiscard]] PoolRun final : public PoolJob {
 
 }  // namespace detail
 
-/// A handle: copies are cheap and share the threads, which end with the last copy. `run` may be called
-/// on any loop's thread.
+/// A handle: copies are cheap and share the threads, which end with the last copy. `run` may be
+/// called on any loop's thread.
 class ThreadPool {
  public:
   /// Throws std::system_error when the system has no room for the threads.
@@ -143,9 +143,11 @@ class ThreadPool {
 
   template <class Function, class... Args>
   auto run(Function function, Args... args) const {
-    return detail::PoolRun<false, Function, Args...>(core_, std::move(function), std::move(args)...);
+    return detail::PoolRun<false, Function, Args...>(core_, std::move(function),
+                                                     std::move(args)...);
   }
-  /// The same, with a full queue as a value (error code EAGAIN). The job's own exceptions still throw.
+  /// The same, with a full queue as a value (error code EAGAIN). The job's own exceptions still
+  /// throw.
   template <class Function, class... Args>
   auto try_run(Function function, Args... args) const {
     return detail::PoolRun<true, Function, Args...>(core_, std::move(function), std::move(args)...);

@@ -36,8 +36,8 @@ class TimerWheel {
   static constexpr unsigned levels = 7;  // 64^7 ms: 139 years
   static constexpr unsigned slots = 64;
 
-  /// Arms, or arms anew. A deadline that is past fires at the next advance(); one that is farther off
-  /// than 137 years fires then.
+  /// Arms, or arms anew. A deadline that is past fires at the next advance(); one that is farther
+  /// off than 137 years fires then.
   void arm(Timer& timer, std::uint64_t deadline_ms);
   void disarm(Timer& timer);
   /// When advance() has something to do: a timer's time, or the time to sort a slot more finely.

@@ -1,5 +1,5 @@
-// Several tasks at once. Both forms wait for whatever they cancel: when they return, nothing of theirs
-// is still running.
+// Several tasks at once. Both forms wait for whatever they cancel: when they return, nothing of
+// theirs is still running.
 #pragma once
 
 #include <brigade/task.hpp>
@@ -47,7 +47,8 @@ class Branches : public Awaiter {
     Branch(Branches& all, std::size_t index, Task<T> task)
         : all_(all), index_(index), task_(std::move(task)) {}
     void start() {
-      scope_ = std::make_unique<TaskScope>(all_.scope() ? all_.scope()->name() : "branch", all_.scope());
+      scope_ =
+          std::make_unique<TaskScope>(all_.scope() ? all_.scope()->name() : "branch", all_.scope());
       ++all_.running_;
       if (task_.start(this, scope_.get())) finished();
     }
@@ -87,13 +88,15 @@ class Branches : public Awaiter {
 template <class... Ts>
 class [[nodiscard]] WhenAll final : public Branches {
  public:
-  explicit WhenAll(Task<Ts>... tasks) : WhenAll(std::index_sequence_for<Ts...>(), std::move(tasks)...) {}
+  explicit WhenAll(Task<Ts>... tasks)
+      : WhenAll(std::index_sequence_for<Ts...>(), std::move(tasks)...) {}
 
   std::tuple<Stored<Ts>...> await_resume() {
     if (failed_ >= 0) rethrow(std::index_sequence_for<Ts...>());
     throw_if_cancelled();
-    return std::apply([](auto&... branch) { return std::tuple<Stored<Ts>...>(take(branch.task())...); },
-                      branches_);
+    return std::apply(
+        [](auto&... branch) { return std::tuple<Stored<Ts>...>(take(branch.task())...); },
+        branches_);
   }
 
  private:
@@ -101,7 +104,8 @@ class [[nodiscard]] WhenAll final : public Branches {
   WhenAll(std::index_sequence<I...>, Task<Ts>... tasks)
       : Branches("when_all"), branches_(Branch<Ts>(*this, I, std::move(tasks))...) {}
   void start_all() override {
-    std::apply([this](auto&... branch) { ((failed_ < 0 ? branch.start() : void()), ...); }, branches_);
+    std::apply([this](auto&... branch) { ((failed_ < 0 ? branch.start() : void()), ...); },
+               branches_);
   }
   void cancel_all(CancelReason reason) override {
     std::apply([reason](auto&... branch) { (branch.cancel(reason), ...); }, branches_);
@@ -163,7 +167,8 @@ class [[nodiscard]] WhenAllOf final : public Branches {
 template <class... Ts>
 class [[nodiscard]] WhenAny final : public Branches {
  public:
-  explicit WhenAny(Task<Ts>... tasks) : WhenAny(std::index_sequence_for<Ts...>(), std::move(tasks)...) {}
+  explicit WhenAny(Task<Ts>... tasks)
+      : WhenAny(std::index_sequence_for<Ts...>(), std::move(tasks)...) {}
 
   /// The winner's result at its place in the variant; its exception if it threw.
   std::variant<Stored<Ts>...> await_resume() {
@@ -176,7 +181,8 @@ class [[nodiscard]] WhenAny final : public Branches {
   WhenAny(std::index_sequence<I...>, Task<Ts>... tasks)
       : Branches("when_any"), branches_(Branch<Ts>(*this, I, std::move(tasks))...) {}
   void start_all() override {
-    std::apply([this](auto&... branch) { ((winner_ < 0 ? branch.start() : void()), ...); }, branches_);
+    std::apply([this](auto&... branch) { ((winner_ < 0 ? branch.start() : void()), ...); },
+               branches_);
   }
   void cancel_all(CancelReason reason) override {
     std::apply([reason](auto&... branch) { (branch.cancel(reason), ...); }, branches_);
@@ -189,7 +195,8 @@ class [[nodiscard]] WhenAny final : public Branches {
   template <std::size_t I>
   std::variant<Stored<Ts>...> result() {
     if (static_cast<int>(I) == winner_) {
-      return std::variant<Stored<Ts>...>(std::in_place_index<I>, take(std::get<I>(branches_).task()));
+      return std::variant<Stored<Ts>...>(std::in_place_index<I>,
+                                         take(std::get<I>(branches_).task()));
     }
     if constexpr (I + 1 < sizeof...(Ts)) {
       return result<I + 1>();
@@ -204,8 +211,8 @@ class [[nodiscard]] WhenAny final : public Branches {
 
 }  // namespace detail
 
-/// Waits for all. The first exception cancels the rest, waits for them, and is rethrown. A task that
-/// returns nothing contributes std::monostate.
+/// Waits for all. The first exception cancels the rest, waits for them, and is rethrown. A task
+/// that returns nothing contributes std::monostate.
 template <class... Ts>
 auto when_all(Task<Ts>... tasks) {
   return detail::WhenAll<Ts...>(std::move(tasks)...);
@@ -222,8 +229,8 @@ auto when_any(Task<Ts>... tasks) {
   return detail::WhenAny<Ts...>(std::move(tasks)...);
 }
 
-/// Wraps an awaitable that can be moved, such as sleep(): `when_any(work(), as_task(sleep(1s)))`. A pool
-/// job cannot be moved; wrap it in a coroutine of your own.
+/// Wraps an awaitable that can be moved, such as sleep(): `when_any(work(), as_task(sleep(1s)))`. A
+/// pool job cannot be moved; wrap it in a coroutine of your own.
 template <class Awaitable>
 auto as_task(Awaitable awaitable) -> Task<decltype(awaitable.operator co_await().await_resume())> {
   co_return co_await awaitable;

@@ -14,7 +14,9 @@
 namespace brigade {
 
 namespace {
-Task<> finish(TaskGroup& group) { co_await group.join(); }
+Task<> finish(TaskGroup& group) {
+  co_await group.join();
+}
 }  // namespace
 
 App::App(cluster::Place place, http::ServerOptions options)

@@ -26,7 +26,8 @@ void keep_smaller(std::optional<unsigned>& smallest, std::optional<unsigned> can
   if (candidate && (!smallest || *candidate < *smallest)) smallest = candidate;
 }
 
-// A limit on any ancestor counts. Within a cgroup namespace the path is relative to what is mounted.
+// A limit on any ancestor counts. Within a cgroup namespace the path is relative to what is
+// mounted.
 template <class Read>
 std::optional<unsigned> smallest_up_the_tree(std::string path, Read read) {
   std::optional<unsigned> smallest;

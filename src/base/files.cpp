@@ -1,8 +1,8 @@
 #include "base/files.hpp"
 
-#include <brigade/fd.hpp>
 #include <fcntl.h>
 #include <unistd.h>
+#include <brigade/fd.hpp>
 
 namespace brigade::detail {
 

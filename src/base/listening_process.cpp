@@ -1,4 +1,5 @@
-// Who holds a port: the socket's inode from /proc/net/tcp{,6}, then the process with that inode open.
+// Who holds a port: the socket's inode from /proc/net/tcp{,6}, then the process with that inode
+// open.
 #include <brigade/system.hpp>
 
 #include "base/files.hpp"
@@ -23,7 +24,8 @@ std::string listening_inode(const std::string& table, unsigned short port) {
     // sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode …
     std::istringstream words(line);
     std::string slot, local, remote, state, queues, timer, retransmits, uid, timeout, inode;
-    words >> slot >> local >> remote >> state >> queues >> timer >> retransmits >> uid >> timeout >> inode;
+    words >> slot >> local >> remote >> state >> queues >> timer >> retransmits >> uid >> timeout >>
+        inode;
     if (state == listen_state && local.ends_with(wanted)) return inode;
   }
   return {};

@@ -34,7 +34,9 @@ spdlog::logger& logger() {
   return *instance;
 }
 
-bool is_plain(unsigned char byte) { return byte >= 0x20 && byte != 0x7f; }
+bool is_plain(unsigned char byte) {
+  return byte >= 0x20 && byte != 0x7f;
+}
 
 void append_hex(std::string& out, unsigned char byte) {
   fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
@@ -42,8 +44,12 @@ void append_hex(std::string& out, unsigned char byte) {
 
 }  // namespace
 
-void set_level(Level level) { current_level.store(level, std::memory_order_relaxed); }
-Level level() { return current_level.load(std::memory_order_relaxed); }
+void set_level(Level level) {
+  current_level.store(level, std::memory_order_relaxed);
+}
+Level level() {
+  return current_level.load(std::memory_order_relaxed);
+}
 
 void write(Level level, std::string_view line) {
   spdlog::level::level_enum to = spdlog::level::info;

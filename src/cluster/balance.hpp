@@ -1,10 +1,10 @@
 // Balanced scheduling, the decision: who should leave the shared accept queue for a while.
 //
-// All workers wait on one queue. The kernel wakes the most recent sleeper first, so that without more
-// the connections pile up on few workers. A worker therefore accepts first and decides then: with more
-// live connections than its share it stops listening until it is back at its share, provided that a
-// sibling is there to take what comes. Deciding before accepting strands connections: the wake-up is
-// spent on the one who declines.
+// All workers wait on one queue. The kernel wakes the most recent sleeper first, so that without
+// more the connections pile up on few workers. A worker therefore accepts first and decides then:
+// with more live connections than its share it stops listening until it is back at its share,
+// provided that a sibling is there to take what comes. Deciding before accepting strands
+// connections: the wake-up is spent on the one who declines.
 #pragma once
 
 #include <brigade/time.hpp>
@@ -23,9 +23,11 @@ struct Crowd {
 /// A sibling can be relied on when it is not stopped, and asleep or busy only for a moment.
 inline constexpr Duration fresh_for = std::chrono::milliseconds(10);
 
-inline bool is_fresh(bool listening, bool stopped, std::uint64_t busy_since_ns, std::uint64_t now_ns) {
+inline bool is_fresh(bool listening, bool stopped, std::uint64_t busy_since_ns,
+                     std::uint64_t now_ns) {
   if (!listening || stopped) return false;
-  return busy_since_ns == 0 || now_ns < busy_since_ns + static_cast<std::uint64_t>(fresh_for.count());
+  return busy_since_ns == 0 ||
+         now_ns < busy_since_ns + static_cast<std::uint64_t>(fresh_for.count());
 }
 
 inline std::uint64_t share_of(const Crowd& crowd) {

@@ -17,7 +17,8 @@ class Channel final : private Watcher {
   struct Callbacks {
     /// Must not destroy the channel.
     std::function<void(Message)> on_message;
-    /// Once: the peer is gone, or `error` says what it did wrong. The channel may be destroyed in it.
+    /// Once: the peer is gone, or `error` says what it did wrong. The channel may be destroyed in
+    /// it.
     std::function<void(const char* error)> on_closed;
   };
 

@@ -1,12 +1,12 @@
 #include "cluster/listen_socket.hpp"
 
 #include <arpa/inet.h>
-#include <brigade/system.hpp>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <brigade/system.hpp>
 
 #include <array>
 #include <cerrno>
@@ -44,7 +44,10 @@ Result<Target> parse(const std::string& host, std::uint16_t port) {
     out.family = AF_INET6;
     return out;
   }
-  return Error(EINVAL, fmt::format("cannot listen on \"{}\": neither a numeric IPv4 or IPv6 address nor localhost", host));
+  return Error(
+      EINVAL,
+      fmt::format("cannot listen on \"{}\": neither a numeric IPv4 or IPv6 address nor localhost",
+                  host));
 }
 
 std::string text_of(int fd) {
@@ -69,17 +72,20 @@ Error explain(int code, const std::string& host, std::uint16_t port) {
       host.empty() ? fmt::format("port {}", port) : fmt::format("{}:{}", host, port);
   if (code == EADDRINUSE) {
     const std::string who = who_listens_on(port);
-    return Error(code, fmt::format("cannot listen on {}: it is in use{}. Stop that program, or choose "
-                                   "another port with --port.",
-                                   where, who.empty() ? " by another program" : " by " + who));
+    return Error(code,
+                 fmt::format("cannot listen on {}: it is in use{}. Stop that program, or choose "
+                             "another port with --port.",
+                             where, who.empty() ? " by another program" : " by " + who));
   }
   if (code == EACCES) {
-    std::string first = brigade::detail::read_small_file("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    std::string first =
+        brigade::detail::read_small_file("/proc/sys/net/ipv4/ip_unprivileged_port_start");
     while (first.ends_with('\n')) first.pop_back();
-    return Error(code, fmt::format("cannot listen on {}: ports below {} are for root. Choose a higher "
-                                   "port with --port, or give the program the right with "
-                                   "`setcap cap_net_bind_service=+ep PROGRAM`.",
-                                   where, first.empty() ? "1024" : first));
+    return Error(code,
+                 fmt::format("cannot listen on {}: ports below {} are for root. Choose a higher "
+                             "port with --port, or give the program the right with "
+                             "`setcap cap_net_bind_service=+ep PROGRAM`.",
+                             where, first.empty() ? "1024" : first));
   }
   if (code == EADDRNOTAVAIL) {
     return Error(code, fmt::format("cannot listen on {}: this machine has no such address", where));
@@ -113,8 +119,8 @@ Result<ListenSocket> listen_on(const std::string& host, std::uint16_t port, int 
   auto target = parse(host, port);
   if (!target) return target.error();
   auto socket = open(*target, host, port, backlog);
-  const bool no_v6 = !socket && (socket.error().code() == EAFNOSUPPORT ||
-                                 socket.error().code() == EADDRNOTAVAIL);
+  const bool no_v6 =
+      !socket && (socket.error().code() == EAFNOSUPPORT || socket.error().code() == EADDRNOTAVAIL);
   if (host.empty() && no_v6) {
     auto v4 = parse("0.0.0.0", port);
     return open(*v4, host, port, backlog);
@@ -122,7 +128,9 @@ Result<ListenSocket> listen_on(const std::string& host, std::uint16_t port, int 
   return socket;
 }
 
-bool is_listen_host(const std::string& host) { return parse(host, 0).ok(); }
+bool is_listen_host(const std::string& host) {
+  return parse(host, 0).ok();
+}
 
 std::uint16_t port_of(const std::string& address) {
   std::uint16_t port = 0;

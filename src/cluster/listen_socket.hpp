@@ -15,7 +15,8 @@ struct ListenSocket {
 };
 
 /// `host` is a numeric address or empty for every address (IPv6 and IPv4, or IPv4 alone where the
-/// machine has no IPv6). Non-blocking, CLOEXEC. Errors say what holds the port or what right is missing.
+/// machine has no IPv6). Non-blocking, CLOEXEC. Errors say what holds the port or what right is
+/// missing.
 Result<ListenSocket> listen_on(const std::string& host, std::uint16_t port, int backlog);
 
 /// Whether `host` is one that listen_on takes: empty, "localhost", or a numeric address.

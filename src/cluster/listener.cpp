@@ -1,8 +1,8 @@
 #include "cluster/listener.hpp"
 
-#include <brigade/log.hpp>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <brigade/log.hpp>
 
 #include <cerrno>
 #include <cstring>
@@ -16,7 +16,9 @@ constexpr Duration recheck_every = std::chrono::milliseconds(10);
 constexpr Duration pause_for = std::chrono::milliseconds(100);
 constexpr int accepts_per_event = 16;
 
-Fd open_reserve() { return Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+Fd open_reserve() {
+  return Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
 
 }  // namespace
 
@@ -74,13 +76,14 @@ Listener::Accepted Listener::accept_one() {
       return Accepted::one;
     }
     switch (errno) {
-      case EAGAIN: return Accepted::none;
+      case EAGAIN:
+        return Accepted::none;
       case EMFILE:
       case ENFILE:
       case ENOBUFS:
       case ENOMEM:
-        // The connection stays in the queue and the socket stays readable: without a pause this would
-        // spin. The reserve lets us tell one client instead of leaving all to hang.
+        // The connection stays in the queue and the socket stays readable: without a pause this
+        // would spin. The reserve lets us tell one client instead of leaving all to hang.
         reserve_.reset();
         Fd(::accept4(socket_.fd.get(), nullptr, nullptr, SOCK_CLOEXEC));
         reserve_ = open_reserve();

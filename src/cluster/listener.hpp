@@ -1,9 +1,10 @@
 // Accepting connections from a socket that all workers share.
 //
-// Invariants: the socket is in our epoll set exactly when our bit is in the shared mask and we are not
-// paused. We take the bit away before we leave the set, and after EPOLL_CTL_DEL accept until the queue is
-// empty: the wake-up that we may have been given was exclusive, nobody else gets it. The socket leaves
-// the set before it is closed, because the primary's duplicate would keep a closed one registered.
+// Invariants: the socket is in our epoll set exactly when our bit is in the shared mask and we are
+// not paused. We take the bit away before we leave the set, and after EPOLL_CTL_DEL accept until
+// the queue is empty: the wake-up that we may have been given was exclusive, nobody else gets it.
+// The socket leaves the set before it is closed, because the primary's duplicate would keep a
+// closed one registered.
 #pragma once
 
 #include <brigade/loop.hpp>

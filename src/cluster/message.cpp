@@ -68,13 +68,10 @@ bool known(std::uint8_t type) {
 }  // namespace
 
 std::string encode(const Message& message) {
-  const std::string_view body = std::string_view(message.body).substr(0, max_frame - sizeof(FrameHeader));
-  const FrameHeader header{frame_magic,
-                           frame_version,
-                           static_cast<std::uint8_t>(message.type),
-                           0,
-                           message.sequence,
-                           static_cast<std::uint32_t>(body.size())};
+  const std::string_view body =
+      std::string_view(message.body).substr(0, max_frame - sizeof(FrameHeader));
+  const FrameHeader header{frame_magic, frame_version,    static_cast<std::uint8_t>(message.type),
+                           0,           message.sequence, static_cast<std::uint32_t>(body.size())};
   std::string out(reinterpret_cast<const char*>(&header), sizeof header);
   out.append(body);
   return out;
@@ -122,7 +119,9 @@ std::optional<ListenReply> ListenReply::decode(std::string_view body) {
   return out;
 }
 
-std::string Drain::encode() const { return Writer().number(quiet_ms).number(deadline_ms).take(); }
+std::string Drain::encode() const {
+  return Writer().number(quiet_ms).number(deadline_ms).take();
+}
 std::optional<Drain> Drain::decode(std::string_view body) {
   Drain out;
   Reader in(body);

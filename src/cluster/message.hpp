@@ -55,8 +55,8 @@ struct Listen {
 };
 
 struct ListenReply {
-  std::int32_t error = 0;  // errno; the text says what to do
-  std::string text;        // of the error, else the address: "0.0.0.0:3000"
+  std::int32_t error = 0;   // errno; the text says what to do
+  std::string text;         // of the error, else the address: "0.0.0.0:3000"
   std::uint32_t board = 0;  // the socket's ListenerBoard
 
   std::string encode() const;

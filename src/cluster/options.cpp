@@ -19,7 +19,8 @@ unsigned workers_from(const std::string& text) {
   if (text == "max") return available_parallelism();
   unsigned value = 0;
   if (!CLI::detail::lexical_cast(text, value) || value > most_workers || text.starts_with('-')) {
-    throw CLI::ValidationError("--workers", "must be a number from 0 to 120, or max, not \"" + text + "\"");
+    throw CLI::ValidationError("--workers",
+                               "must be a number from 0 to 120, or max, not \"" + text + "\"");
   }
   return value;
 }
@@ -30,15 +31,21 @@ std::optional<int> read_options(int argc, char** argv, RunOptions& options) {
   CLI::App parser(options.description);
   std::string workers;
   double drain_seconds = std::chrono::duration<double>(options.drain_deadline).count();
-  parser.add_option("--workers", workers, "Worker processes: 1 to 120, or max for one per CPU; 0: one process in all")
+  parser
+      .add_option("--workers", workers,
+                  "Worker processes: 1 to 120, or max for one per CPU; 0: one process in all")
       ->envname("BRIGADE_WORKERS");
   parser.add_option("--port", options.port, "Port to listen on; 0: any free one")
       ->envname("BRIGADE_PORT")
       ->capture_default_str();
-  parser.add_option("--host", options.host, "Numeric address to listen on, or localhost; default: all")
+  parser
+      .add_option("--host", options.host,
+                  "Numeric address to listen on, or localhost; default: all")
       ->envname("BRIGADE_HOST");
-  parser.add_flag("--pin", options.pin, "Bind each worker to a CPU of its own")->envname("BRIGADE_PIN");
-  parser.add_option("--drain-seconds", drain_seconds, "Time to finish in when stopping or reloading")
+  parser.add_flag("--pin", options.pin, "Bind each worker to a CPU of its own")
+      ->envname("BRIGADE_PIN");
+  parser
+      .add_option("--drain-seconds", drain_seconds, "Time to finish in when stopping or reloading")
       ->envname("BRIGADE_DRAIN_SECONDS")
       ->check(CLI::Range(0.0, 86400.0))
       ->capture_default_str();
@@ -46,7 +53,8 @@ std::optional<int> read_options(int argc, char** argv, RunOptions& options) {
     parser.parse(argc, argv);
     if (!workers.empty()) options.workers = workers_from(workers);
     if (!is_listen_host(options.host)) {
-      throw CLI::ValidationError("--host", "must be a numeric address or localhost, not \"" + options.host + "\"");
+      throw CLI::ValidationError(
+          "--host", "must be a numeric address or localhost, not \"" + options.host + "\"");
     }
     options.port_given = parser.count("--port") > 0;
     options.host_given = parser.count("--host") > 0;
@@ -54,7 +62,8 @@ std::optional<int> read_options(int argc, char** argv, RunOptions& options) {
     const int code = parser.exit(error);
     return code == 0 ? 0 : 2;
   }
-  options.drain_deadline = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(drain_seconds));
+  options.drain_deadline =
+      std::chrono::duration_cast<Duration>(std::chrono::duration<double>(drain_seconds));
   return std::nullopt;
 }
 

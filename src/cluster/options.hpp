@@ -7,8 +7,8 @@
 
 namespace brigade::cluster::detail {
 
-/// Lays the environment and then the command line over `options`. An exit code when the program should
-/// end now: 0 after --help, 2 after a bad option, with a message written.
+/// Lays the environment and then the command line over `options`. An exit code when the program
+/// should end now: 0 after --help, 2 after a bad option, with a message written.
 std::optional<int> read_options(int argc, char** argv, RunOptions& options);
 
 }  // namespace brigade::cluster::detail

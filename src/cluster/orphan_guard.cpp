@@ -19,7 +19,9 @@ void on_orphaned(int) {
 
 }  // namespace
 
-int orphan_signal() { return SIGRTMAX - 2; }
+int orphan_signal() {
+  return SIGRTMAX - 2;
+}
 
 void guard_orphan(Duration deadline) {
   const auto whole = std::chrono::duration_cast<std::chrono::seconds>(deadline);
@@ -28,9 +30,10 @@ void guard_orphan(Duration deadline) {
   sigevent event{};
   event.sigev_notify = SIGEV_SIGNAL;
   event.sigev_signo = SIGKILL;
-  if (::timer_create(CLOCK_MONOTONIC, &event, &kill_timer) != 0) return;  // then the default ends it
+  if (::timer_create(CLOCK_MONOTONIC, &event, &kill_timer) != 0)
+    return;  // then the default ends it
   guarded = true;
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = &on_orphaned;
   action.sa_flags = SA_RESTART;
   ::sigfillset(&action.sa_mask);

@@ -1,7 +1,7 @@
 #include "cluster/own_slot.hpp"
 
-#include <brigade/log.hpp>
 #include <unistd.h>
+#include <brigade/log.hpp>
 
 #include "cluster/role.hpp"
 

@@ -12,8 +12,8 @@ struct OwnSlot {
   stats::Slot& figures() { return board.slot(index); }
 };
 
-/// A worker's is the primary's board; any other process has one of its own, of one slot. Made at the
-/// first call and never unmapped: pools and connections count until the last moment.
+/// A worker's is the primary's board; any other process has one of its own, of one slot. Made at
+/// the first call and never unmapped: pools and connections count until the last moment.
 OwnSlot& own_slot();
 
 }  // namespace brigade::cluster::detail

@@ -5,17 +5,37 @@
 
 namespace brigade::cluster {
 
-bool is_worker() { return detail::role().worker; }
+bool is_worker() {
+  return detail::role().worker;
+}
 
-std::uint64_t Worker::id() const { return process_.id(); }
-std::uint32_t Worker::number() const { return process_.number(); }
-pid_t Worker::pid() const { return process_.pid; }
-WorkerState Worker::state() const { return process_.state; }
-bool Worker::is_connected() const { return process_.channel && process_.channel->open(); }
-bool Worker::is_dead() const { return process_.exit.has_value(); }
-std::optional<bool> Worker::exited_after_disconnect() const { return process_.voluntary; }
-void Worker::disconnect() { process_.core_.disconnect(process_); }
-bool Worker::kill(int signal) { return !process_.exit && process_.child->send_signal(signal); }
+std::uint64_t Worker::id() const {
+  return process_.id();
+}
+std::uint32_t Worker::number() const {
+  return process_.number();
+}
+pid_t Worker::pid() const {
+  return process_.pid;
+}
+WorkerState Worker::state() const {
+  return process_.state;
+}
+bool Worker::is_connected() const {
+  return process_.channel && process_.channel->open();
+}
+bool Worker::is_dead() const {
+  return process_.exit.has_value();
+}
+std::optional<bool> Worker::exited_after_disconnect() const {
+  return process_.voluntary;
+}
+void Worker::disconnect() {
+  process_.core_.disconnect(process_);
+}
+bool Worker::kill(int signal) {
+  return !process_.exit && process_.child->send_signal(signal);
+}
 
 Primary::Primary(PrimaryOptions options)
     : core_(std::make_unique<detail::PrimaryCore>(std::move(options))) {}
@@ -24,8 +44,12 @@ Primary::~Primary() = default;
 Worker* Primary::fork(const std::map<std::string, std::string>& environment) {
   return core_->fork(environment);
 }
-void Primary::on_fork(WorkerCallback callback) { core_->on_fork.push_back(std::move(callback)); }
-void Primary::on_online(WorkerCallback callback) { core_->on_online.push_back(std::move(callback)); }
+void Primary::on_fork(WorkerCallback callback) {
+  core_->on_fork.push_back(std::move(callback));
+}
+void Primary::on_online(WorkerCallback callback) {
+  core_->on_online.push_back(std::move(callback));
+}
 void Primary::on_listening(std::function<void(Worker&, const std::string&)> callback) {
   core_->on_listening.push_back(std::move(callback));
 }
@@ -35,9 +59,17 @@ void Primary::on_disconnect(WorkerCallback callback) {
 void Primary::on_exit(std::function<void(Worker&, ExitStatus)> callback) {
   core_->on_exit.push_back(std::move(callback));
 }
-std::vector<Worker*> Primary::workers() const { return core_->workers(); }
-void Primary::reload() { core_->reload(); }
-void Primary::shutdown() { core_->shutdown(); }
-int Primary::run() { return core_->run(); }
+std::vector<Worker*> Primary::workers() const {
+  return core_->workers();
+}
+void Primary::reload() {
+  core_->reload();
+}
+void Primary::shutdown() {
+  core_->shutdown();
+}
+int Primary::run() {
+  return core_->run();
+}
 
 }  // namespace brigade::cluster

@@ -1,10 +1,10 @@
 #include "cluster/primary_core.hpp"
 
-#include <brigade/log.hpp>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <brigade/log.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -135,9 +135,8 @@ WorkerProcess* PrimaryCore::start(Seat& seat, std::uint64_t generation, bool suc
       std::move(spawned->pidfd), [this, &worker](ExitStatus status) { reaped(worker, status); });
   worker.channel = std::make_unique<Channel>(
       std::move(channel->first),
-      Channel::Callbacks{
-          [this, &worker](Message message) { received(worker, std::move(message)); },
-          [this, &worker](const char* error) { channel_closed(worker, error); }});
+      Channel::Callbacks{[this, &worker](Message message) { received(worker, std::move(message)); },
+                         [this, &worker](const char* error) { channel_closed(worker, error); }});
   // From the loop, so that a callback which is set right after fork() hears of it.
   post([this, id] {
     const auto found = workers_.find(id);
@@ -163,8 +162,8 @@ void PrimaryCore::refill(Seat& seat) {
 }
 
 void PrimaryCore::reaped(WorkerProcess& worker, ExitStatus status) {
-  // What it said last counts. Twice a turn's worth is more than the socket holds; a channel that stays
-  // open after that is held by a process the worker started.
+  // What it said last counts. Twice a turn's worth is more than the socket holds; a channel that
+  // stays open after that is held by a process the worker started.
   worker.channel->receive_pending();
   worker.channel->receive_pending();
   tell_fork(worker);
@@ -186,7 +185,8 @@ void PrimaryCore::vacated(Seat& seat, WorkerProcess& worker, ExitStatus status) 
   if (worker.successor) return successor_died(worker, status);
   const bool in_reload = plan_.current() == seat.number;
   if (in_reload && worker.draining) return take(plan_.predecessor_gone());
-  // Before anything has listened, all workers tend to fail for one reason: it is said once, at the end.
+  // Before anything has listened, all workers tend to fail for one reason: it is said once, at the
+  // end.
   const bool said_later = !ever_listened_ && generation_ == 1 && !worker.failure.empty();
   if (!worker.draining && !said_later) {
     log::warn("worker {} (pid {}) {}{}", worker.id(), worker.pid, status.text(),
@@ -194,26 +194,26 @@ void PrimaryCore::vacated(Seat& seat, WorkerProcess& worker, ExitStatus status) 
   }
   if (first_generation_failed(worker)) return;
   if (!options_.restart || draining_ || !worker.replace || seat.worker) return;
-  const Duration listened = worker.listening_since ? loop_.read_clock() - *worker.listening_since
-                                                   : Duration(-1);
+  const Duration listened =
+      worker.listening_since ? loop_.read_clock() - *worker.listening_since : Duration(-1);
   const Duration delay = seat.policy.delay_after_death(listened, random_());
   if (delay == Duration(0)) return refill(seat);
   if (!said_later) {
-    log::warn("worker position {} is unstable ({} deaths in a row): it starts again in {} ms", seat.number,
-              seat.policy.unstable_deaths(),
+    log::warn("worker position {} is unstable ({} deaths in a row): it starts again in {} ms",
+              seat.number, seat.policy.unstable_deaths(),
               std::chrono::duration_cast<std::chrono::milliseconds>(delay).count());
   }
   loop_.arm(seat, delay);
 }
 
-// Nothing has ever listened, and now the last of the first workers is dead: trying again will not help,
-// and a supervisor above us must hear of it.
+// Nothing has ever listened, and now the last of the first workers is dead: trying again will not
+// help, and a supervisor above us must hear of it.
 bool PrimaryCore::first_generation_failed(const WorkerProcess& worker) {
   seats_[worker.number()]->started_once = true;
-  if (ever_listened_ || draining_ || !running_ || generation_ != 1 || !options_.restart) return false;
-  const bool others_may = std::any_of(seats_.begin(), seats_.end(), [](const auto& seat) {
-    return !seat->started_once;
-  });
+  if (ever_listened_ || draining_ || !running_ || generation_ != 1 || !options_.restart)
+    return false;
+  const bool others_may = std::any_of(seats_.begin(), seats_.end(),
+                                      [](const auto& seat) { return !seat->started_once; });
   if (others_may) return false;
   log::error("no worker could start{}", worker.failure.empty() ? "" : ": " + worker.failure);
   exit_code_ = 1;
@@ -278,7 +278,8 @@ void PrimaryCore::drain(WorkerProcess& worker, Duration quiet) {
     return static_cast<std::uint32_t>(
         std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
   };
-  Message message{MessageType::drain, 0, Drain{ms(quiet), ms(options_.drain_deadline)}.encode(), Fd()};
+  Message message{MessageType::drain, 0, Drain{ms(quiet), ms(options_.drain_deadline)}.encode(),
+                  Fd()};
   worker.channel->send(std::move(message));
   // One that has not come to serve has nothing to finish. Before its program heeds us this ends it.
   if (worker.state_before_drain == WorkerState::starting) worker.child->send_signal(SIGTERM);
@@ -287,8 +288,8 @@ void PrimaryCore::drain(WorkerProcess& worker, Duration quiet) {
 
 void PrimaryCore::shutdown() {
   if (draining_) {
-    // Not a second thought, but one request that came twice: `timeout` and terminals signal a process and
-    // its group.
+    // Not a second thought, but one request that came twice: `timeout` and terminals signal a
+    // process and its group.
     constexpr Duration same_request = std::chrono::milliseconds(5);
     if (monotonic_now() - stopping_since_ < same_request) return;
     if (!killed_) log::warn("stopping at once");
@@ -319,9 +320,9 @@ void PrimaryCore::kill_all() {
 void PrimaryCore::note_stopped() {
   for (auto& [id, worker] : workers_) {
     siginfo_t info{};
-    if (worker->exit || ::waitid(static_cast<idtype_t>(P_PIDFD),
-                                 static_cast<id_t>(worker->child->pidfd().get()), &info,
-                                 WSTOPPED | WCONTINUED | WNOHANG) != 0) {
+    if (worker->exit ||
+        ::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(worker->child->pidfd().get()),
+                 &info, WSTOPPED | WCONTINUED | WNOHANG) != 0) {
       continue;
     }
     if (info.si_pid != 0) board_.entry(worker->slot()).stopped.set(info.si_code == CLD_STOPPED);
@@ -330,7 +331,8 @@ void PrimaryCore::note_stopped() {
 
 void PrimaryCore::finish_if_empty() {
   // None is there and none is to come.
-  const bool to_come = std::any_of(seats_.begin(), seats_.end(), [](const auto& seat) { return seat->armed(); });
+  const bool to_come =
+      std::any_of(seats_.begin(), seats_.end(), [](const auto& seat) { return seat->armed(); });
   if (workers().empty() && !to_come) end(exit_code_);
 }
 

@@ -1,8 +1,8 @@
 // The inside of cluster::Primary.
 //
-// Invariants: a position (Seat) has at most one worker that serves and one successor; a worker's slot
-// on the scoreboard is released exactly once, after it was reaped; sockets stay open for the primary's
-// whole life, so an accept queue never dies with a worker.
+// Invariants: a position (Seat) has at most one worker that serves and one successor; a worker's
+// slot on the scoreboard is released exactly once, after it was reaped; sockets stay open for the
+// primary's whole life, so an accept queue never dies with a worker.
 #pragma once
 
 #include <brigade/cluster.hpp>

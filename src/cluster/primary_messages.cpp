@@ -16,14 +16,19 @@ void PrimaryCore::received(WorkerProcess& worker, Message message) {
       worker.state = WorkerState::online;
       board_.entry(worker.slot()).set_state(WorkerState::online);
       return tell(on_online, worker.handle());
-    case MessageType::listen: return listen_for(worker, message);
-    case MessageType::listening: return now_listening(worker, message.body);
-    case MessageType::failed: worker.failure = message.body; return;
+    case MessageType::listen:
+      return listen_for(worker, message);
+    case MessageType::listening:
+      return now_listening(worker, message.body);
+    case MessageType::failed:
+      worker.failure = message.body;
+      return;
     case MessageType::goodbye:
       worker.said_goodbye = true;
       return;
     case MessageType::listen_reply:
-    case MessageType::drain: return;  // ours to say, not theirs
+    case MessageType::drain:
+      return;  // ours to say, not theirs
   }
 }
 
@@ -72,7 +77,8 @@ void PrimaryCore::now_listening(WorkerProcess& worker, const std::string& addres
   if (!worker.listening_since) {
     worker.listening_since = monotonic_now();
     log::debug("worker {} (pid {}) listens after {:.2f} ms", worker.id(), worker.pid,
-               std::chrono::duration<double, std::milli>(*worker.listening_since - worker.started).count());
+               std::chrono::duration<double, std::milli>(*worker.listening_since - worker.started)
+                   .count());
   }
   if (!worker.draining) {
     worker.state = WorkerState::listening;

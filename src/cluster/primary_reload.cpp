@@ -1,7 +1,7 @@
 // Carrying out a rolling reload: the decisions are ReloadPlan's.
-#include <brigade/log.hpp>
 #include <fcntl.h>
 #include <unistd.h>
+#include <brigade/log.hpp>
 
 #include <cerrno>
 
@@ -21,7 +21,8 @@ void PrimaryCore::reload() {
 
 bool PrimaryCore::open_new_generation() {
   Fd binary(::open(program_path_.c_str(), O_PATH | O_CLOEXEC));
-  const bool executable = binary && ::faccessat(AT_FDCWD, program_path_.c_str(), X_OK, AT_EACCESS) == 0;
+  const bool executable =
+      binary && ::faccessat(AT_FDCWD, program_path_.c_str(), X_OK, AT_EACCESS) == 0;
   if (!executable) {
     log::error("reload refused, the old workers go on: {}",
                Error::from_errno(errno, program_path_).message());
@@ -44,8 +45,10 @@ void PrimaryCore::take(ReloadPlan::Step step) {
     return;
   }
   if (const auto* failed = std::get_if<ReloadPlan::Failed>(&step)) {
-    log::error("reload stopped: the new worker at position {} did not come to listen; "
-               "what served before goes on", failed->number);
+    log::error(
+        "reload stopped: the new worker at position {} did not come to listen; "
+        "what served before goes on",
+        failed->number);
     Seat& seat = *seats_[failed->number];
     if (!seat.worker) loop_.arm(seat, options_.first_restart_delay);
   }
@@ -69,7 +72,8 @@ void PrimaryCore::successor_timed_out() {
   if (!number) return;
   WorkerProcess* successor = seats_[*number]->successor;
   if (!successor) return;
-  log::error("reload: worker {} (pid {}) does not listen, it is killed", successor->id(), successor->pid);
+  log::error("reload: worker {} (pid {}) does not listen, it is killed", successor->id(),
+             successor->pid);
   successor->child->send_signal(SIGKILL);
 }
 

@@ -1,8 +1,8 @@
 #include "cluster/process.hpp"
 
-#include <brigade/log.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
+#include <brigade/log.hpp>
 
 #include <cerrno>
 #include <csignal>
@@ -54,7 +54,8 @@ void Process::stop_signal(int signal) {
 }
 
 void Process::lost_primary(const char* error) {
-  log::warn("the primary is gone{}{}: finishing and leaving", error ? ", it " : "", error ? error : "");
+  log::warn("the primary is gone{}{}: finishing and leaving", error ? ", it " : "",
+            error ? error : "");
   for (auto& [sequence, pending] : pending_) {
     pending->reply.body = ListenReply{EPIPE, "the primary is gone", 0}.encode();
     pending->answered.set();
@@ -66,14 +67,16 @@ void Process::lost_primary(const char* error) {
 void Process::received(Message message) {
   if (message.type == MessageType::listen_reply) {
     const auto found = pending_.find(message.sequence);
-    if (found == pending_.end()) return;  // nobody waits any more: the socket is closed with `message`
+    if (found == pending_.end())
+      return;  // nobody waits any more: the socket is closed with `message`
     found->second->reply = std::move(message);
     found->second->answered.set();
     pending_.erase(found);
   } else if (message.type == MessageType::drain) {
     const auto order = Drain::decode(message.body);
     if (!order) return;
-    drain(std::chrono::milliseconds(order->quiet_ms), std::chrono::milliseconds(order->deadline_ms), false);
+    drain(std::chrono::milliseconds(order->quiet_ms), std::chrono::milliseconds(order->deadline_ms),
+          false);
   }
 }
 
@@ -83,9 +86,11 @@ Task<Result<Process::Socket>> Process::listen(std::string host, std::uint16_t po
     wanted.ordinal = ordinals_[host]++;
   } else if (!used_.insert(wanted.key()).second) {
     co_return Error(EADDRINUSE, fmt::format("cannot listen on port {}: this process listens there "
-                                            "already", port));
+                                            "already",
+                                            port));
   }
-  // Unless it comes to a socket, also when this wait is cancelled or destroyed, the port is free again.
+  // Unless it comes to a socket, also when this wait is cancelled or destroyed, the port is free
+  // again.
   struct Claim {
     Process* process;
     std::string key;

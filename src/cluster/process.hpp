@@ -1,5 +1,5 @@
-// This process as a member of a cluster, or alone: where servers get their sockets, and from whom they
-// hear that it is time to go.
+// This process as a member of a cluster, or alone: where servers get their sockets, and from whom
+// they hear that it is time to go.
 #pragma once
 
 #include <brigade/event.hpp>
@@ -47,8 +47,8 @@ class Process {
   Process& operator=(const Process&) = delete;
   ~Process();
 
-  /// A listening socket: the primary's, shared by all workers, or one of our own. Listening on the same
-  /// fixed port twice is refused with EADDRINUSE, as it would be without a cluster.
+  /// A listening socket: the primary's, shared by all workers, or one of our own. Listening on the
+  /// same fixed port twice is refused with EADDRINUSE, as it would be without a cluster.
   Task<Result<Socket>> listen(std::string host, std::uint16_t port, int backlog);
   /// The socket of this key is no longer used here.
   void unlisten(const std::string& host, std::uint16_t port);

@@ -1,8 +1,8 @@
 // A rolling reload: a state machine over events, without processes.
 //
-// One position at a time: its successor is started, and only when that listens is the predecessor told
-// to drain; the next position follows when the predecessor is gone. A successor that dies first ends
-// the reload: what served before goes on serving.
+// One position at a time: its successor is started, and only when that listens is the predecessor
+// told to drain; the next position follows when the predecessor is gone. A successor that dies
+// first ends the reload: what served before goes on serving.
 #pragma once
 
 #include <cstdint>

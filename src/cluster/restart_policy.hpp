@@ -14,8 +14,8 @@ struct RestartOptions {
   Duration stable_after = std::chrono::seconds(1);
 };
 
-/// One per position. A stable worker is replaced at once; unstable ones wait, each time twice as long,
-/// with jitter, so that positions which fail together do not also come back together.
+/// One per position. A stable worker is replaced at once; unstable ones wait, each time twice as
+/// long, with jitter, so that positions which fail together do not also come back together.
 class RestartPolicy {
  public:
   explicit RestartPolicy(RestartOptions options = {}) : options_(options) {}
@@ -27,7 +27,8 @@ class RestartPolicy {
       return Duration(0);
     }
     Duration delay = options_.first_delay;
-    for (unsigned doubling = 0; doubling < unstable_ && delay < options_.longest_delay; ++doubling) {
+    for (unsigned doubling = 0; doubling < unstable_ && delay < options_.longest_delay;
+         ++doubling) {
       delay *= 2;
     }
     ++unstable_;

@@ -21,7 +21,7 @@ bool take_number(std::string_view& text, T& out) {
 }
 
 bool is_socket(int fd) {
-  struct stat facts {};
+  struct stat facts{};
   return ::fstat(fd, &facts) == 0 && S_ISSOCK(facts.st_mode);
 }
 
@@ -46,12 +46,15 @@ Role read_role() {
 }  // namespace
 
 Role& role() {
-  static auto* const instance = new Role(read_role());  // never destroyed: used until the last moment
+  static auto* const instance =
+      new Role(read_role());  // never destroyed: used until the last moment
   return *instance;
 }
 
 namespace {
-__attribute__((constructor(101))) void read_role_before_the_program() { role(); }
+__attribute__((constructor(101))) void read_role_before_the_program() {
+  role();
+}
 }  // namespace
 
 }  // namespace brigade::cluster::detail

@@ -20,8 +20,8 @@ struct Role {
   Fd board;
 };
 
-/// Read before main() and before static objects of the program, then erased from the environment, so
-/// that a process this one starts is not mistaken for a worker. The descriptors become CLOEXEC.
+/// Read before main() and before static objects of the program, then erased from the environment,
+/// so that a process this one starts is not mistaken for a worker. The descriptors become CLOEXEC.
 Role& role();
 
 }  // namespace brigade::cluster::detail

@@ -1,15 +1,15 @@
+#include <fmt/format.h>
+#include <unistd.h>
 #include <brigade/cluster.hpp>
 #include <brigade/cluster_run.hpp>
 #include <brigade/log.hpp>
 #include <brigade/signal.hpp>
 #include <brigade/system.hpp>
-#include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
-#include <memory>
 #include <cstdio>
+#include <memory>
 #include <set>
 
 #include "cluster/options.hpp"
@@ -69,7 +69,8 @@ int run_primary(const RunOptions& options, unsigned workers) {
 int serve_here(const RunOptions& options, const Place& place,
                const std::function<int(const Place&)>& serve) {
   const bool worker = is_worker();
-  if (worker) name_this_thread(fmt::format("{}: {}", ::program_invocation_short_name, worker_number()));
+  if (worker)
+    name_this_thread(fmt::format("{}: {}", ::program_invocation_short_name, worker_number()));
   if (options.pin) {
     const std::vector<int> cpus = allowed_cpus();
     const auto pinned = pin_this_thread(cpus[worker_number() % cpus.size()]);
@@ -83,7 +84,8 @@ int serve_here(const RunOptions& options, const Place& place,
   std::unique_ptr<SignalWatch> hangup;
   if (!worker) {
     hangup = std::make_unique<SignalWatch>(SIGHUP, [] {
-      log::warn("SIGHUP is ignored: a single process cannot replace itself (with --workers 1 it can)");
+      log::warn(
+          "SIGHUP is ignored: a single process cannot replace itself (with --workers 1 it can)");
     });
     process->on_listening = [&](const std::string& address) {
       if (!std::exchange(announced, true)) announce(options, {url_of(address), ::getpid(), {}});
@@ -105,8 +107,12 @@ int serve_here(const RunOptions& options, const Place& place,
 
 }  // namespace
 
-unsigned worker_number() { return detail::role().number; }
-unsigned worker_count() { return configured_workers; }
+unsigned worker_number() {
+  return detail::role().number;
+}
+unsigned worker_count() {
+  return configured_workers;
+}
 
 int run(int argc, char** argv, RunOptions options, const std::function<int(const Place&)>& serve) {
   // Writes to a client that is gone are answered by EPIPE, also where a library does the writing.

@@ -30,7 +30,7 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
                          char* const* environment) {
   ::prctl(PR_SET_PDEATHSIG, orphan_signal());
   if (::getppid() != parent) ::_exit(exec_failed);  // it died before that
-  struct sigaction by_default {};
+  struct sigaction by_default{};
   by_default.sa_handler = SIG_DFL;
   for (int signal = 1; signal < 65; ++signal) ::sigaction(signal, &by_default, nullptr);
   sigset_t none;
@@ -43,7 +43,8 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
   const int spare_channel = ::fcntl(channel, F_DUPFD_CLOEXEC, high);
   const int spare_board = ::fcntl(board, F_DUPFD_CLOEXEC, high);
   ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
-  if (spare_binary < 0 || ::dup2(spare_channel, channel_fd) < 0 || ::dup2(spare_board, board_fd) < 0) {
+  if (spare_binary < 0 || ::dup2(spare_channel, channel_fd) < 0 ||
+      ::dup2(spare_board, board_fd) < 0) {
     ::_exit(exec_failed);
   }
   ::syscall(SYS_execveat, spare_binary, "", arguments, environment, AT_EMPTY_PATH);
@@ -61,7 +62,8 @@ Result<Spawned> spawn(const SpawnRequest& request) {
   const pid_t pid = ::fork();
   if (pid < 0) return Error::from_errno(errno, "start a worker");
   if (pid == 0) {
-    become(parent, request.binary, request.channel, request.board, arguments.data(), environment.data());
+    become(parent, request.binary, request.channel, request.board, arguments.data(),
+           environment.data());
   }
   // The pid cannot be reused before it is reaped, and only the pidfd's owner reaps it.
   Spawned out{pid, Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)))};

@@ -24,9 +24,10 @@ struct Spawned {
   Fd pidfd;
 };
 
-/// fork, then exec of a file that stays the same whatever is deployed at its path meanwhile. The child
-/// gets standard input, output and error, the two descriptors above and no other; no blocked or
-/// ignored signals, and the orphan's signal when this thread ends. A program that cannot be executed shows as an exit with exec_failed.
+/// fork, then exec of a file that stays the same whatever is deployed at its path meanwhile. The
+/// child gets standard input, output and error, the two descriptors above and no other; no blocked
+/// or ignored signals, and the orphan's signal when this thread ends. A program that cannot be
+/// executed shows as an exit with exec_failed.
 Result<Spawned> spawn(const SpawnRequest& request);
 
 inline constexpr int exec_failed = 127;

@@ -14,13 +14,18 @@ namespace brigade::cluster::detail {
 
 class PrimaryCore;
 
-/// Invariant: it is gone from the table when it is reaped *and* its channel is closed; the two come in
-/// either order, and what it said before it died is read before its death is judged.
+/// Invariant: it is gone from the table when it is reaped *and* its channel is closed; the two come
+/// in either order, and what it said before it died is read before its death is judged.
 class WorkerProcess final : private Timer {
  public:
   WorkerProcess(PrimaryCore& core, std::uint64_t id, std::uint32_t number, std::uint64_t generation,
                 unsigned slot)
-      : core_(core), handle_(*this), id_(id), number_(number), generation_(generation), slot_(slot) {}
+      : core_(core),
+        handle_(*this),
+        id_(id),
+        number_(number),
+        generation_(generation),
+        slot_(slot) {}
 
   Worker& handle() { return handle_; }
   std::uint64_t id() const { return id_; }
@@ -39,15 +44,15 @@ class WorkerProcess final : private Timer {
   WorkerState state_before_drain = WorkerState::starting;
   std::optional<TimePoint> listening_since;
   std::optional<ExitStatus> exit;
-  bool draining = false;          // it was asked to go, or said that it goes
+  bool draining = false;  // it was asked to go, or said that it goes
   bool said_goodbye = false;
-  bool replace = true;            // when it is gone
-  bool successor = false;         // a reload waits for it to listen
+  bool replace = true;     // when it is gone
+  bool successor = false;  // a reload waits for it to listen
   bool fork_told = false;
   bool disconnect_told = false;
   std::optional<bool> voluntary;
-  std::string failure;            // what it said about why it cannot start
-  PrimaryCore& core_;  // outlives it
+  std::string failure;  // what it said about why it cannot start
+  PrimaryCore& core_;   // outlives it
   std::unique_ptr<ChildWatch> child;
   std::unique_ptr<Channel> channel;
 

@@ -18,7 +18,8 @@ bool Chain::is_plain() const {
 
 Response Chain::answer(Request& request) const {
   if (middleware_.empty()) return handler_.plain(request);
-  // The layers in front of the handler, until one of them answers; then those around it, inside out.
+  // The layers in front of the handler, until one of them answers; then those around it, inside
+  // out.
   std::size_t entered = 0;
   std::optional<Response> response;
   try {

@@ -7,11 +7,12 @@
 
 namespace brigade::http {
 
-/// What answers one kind of request: the server's middleware, then a handler. Constant once it serves.
+/// What answers one kind of request: the server's middleware, then a handler. Constant once it
+/// serves.
 ///
-/// With `errors`, an exception becomes its answer in the layer that threw it, so that every layer around
-/// sees a Response: a request id, CORS fields or an access log belong on errors most of all. Cancelled
-/// passes, as there is nobody to answer.
+/// With `errors`, an exception becomes its answer in the layer that threw it, so that every layer
+/// around sees a Response: a request id, CORS fields or an access log belong on errors most of all.
+/// Cancelled passes, as there is nobody to answer.
 class Chain {
  public:
   Chain(const std::vector<Middleware>& middleware, const Handler& handler,

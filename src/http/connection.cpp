@@ -22,9 +22,15 @@ constexpr std::size_t idle_output_memory = 4 << 10;
 }  // namespace
 
 Connection::Connection(detail::ServerCore& server, Fd socket)
-    : server_(server), socket_(std::move(socket)), alarm_(*this), task_done_(*this), go_on_(*this) {}
+    : server_(server),
+      socket_(std::move(socket)),
+      alarm_(*this),
+      task_done_(*this),
+      go_on_(*this) {}
 
-Connection::~Connection() { drop_chunk(); }
+Connection::~Connection() {
+  drop_chunk();
+}
 
 bool Connection::start() {
   constexpr std::uint32_t events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
@@ -60,11 +66,19 @@ void Connection::on_event(std::uint32_t events) {
 void Connection::resume() {
   switch (phase_) {
     case Phase::idle:
-    case Phase::head: pump(); return;
-    case Phase::handling: return;
-    case Phase::body: read_body(); return;
-    case Phase::closing: return;
-    case Phase::lingering: discard_input(); return;
+    case Phase::head:
+      pump();
+      return;
+    case Phase::handling:
+      return;
+    case Phase::body:
+      read_body();
+      return;
+    case Phase::closing:
+      return;
+    case Phase::lingering:
+      discard_input();
+      return;
   }
 }
 
@@ -113,8 +127,8 @@ void Connection::ensure_capacity(std::size_t capacity) {
     capacity_ = detail::ServerCore::chunk_size;
     return;
   }
-  // Larger than a chunk: a long head, or much that came behind a body. Limits keep it to some tens of
-  // KiB. Odd by one, so that it is never taken for one of the server's chunks.
+  // Larger than a chunk: a long head, or much that came behind a body. Limits keep it to some tens
+  // of KiB. Odd by one, so that it is never taken for one of the server's chunks.
   auto* larger = static_cast<char*>(std::malloc(capacity + 1));
   if (!larger) throw std::bad_alloc();
   const std::size_t size = end_ - begin_;
@@ -165,7 +179,8 @@ bool Connection::flush() {
     std::array<iovec, 2> parts{};
     std::size_t count = 0;
     if (!out_.empty()) parts[count++] = {const_cast<char*>(out_.data()), out_.size()};
-    if (!large_.empty()) parts[count++] = {large_.data() + large_sent_, large_.size() - large_sent_};
+    if (!large_.empty())
+      parts[count++] = {large_.data() + large_sent_, large_.size() - large_sent_};
     ssize_t sent = 0;
     if (count == 1) {
       sent = ::send(socket_.get(), parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL);
@@ -201,9 +216,9 @@ bool Connection::flush() {
   return phase_ != Phase::closing || written();
 }
 
-// The last answer has left. Close at once when the client knows that nothing more is read: it asked for
-// the close, and all it sent was read. Otherwise linger: closing a socket with unread input makes the
-// kernel send a reset, which can overtake the answer (RFC 9112 section 9.6).
+// The last answer has left. Close at once when the client knows that nothing more is read: it asked
+// for the close, and all it sent was read. Otherwise linger: closing a socket with unread input
+// makes the kernel send a reset, which can overtake the answer (RFC 9112 section 9.6).
 bool Connection::written() {
   if (peer_done_ || (!must_linger_ && !readable_ && begin_ == end_)) {
     destroy();
@@ -274,8 +289,10 @@ void Connection::time_is_up() {
   switch (phase_) {
     case Phase::idle:
     case Phase::closing:
-    case Phase::lingering: return destroy();
-    case Phase::handling: return;
+    case Phase::lingering:
+      return destroy();
+    case Phase::handling:
+      return;
     case Phase::head:
       refuse(408, "the request's head took too long");
       flush();

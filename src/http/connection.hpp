@@ -1,18 +1,22 @@
 // One client's connection: reads, has requests answered in order, writes.
 //
 // Why a state machine and not a coroutine: a connection is idle most of its life and then must cost
-// next to nothing, and its reactions (reset, drain, time out, close politely) depend on the phase, not
-// on where some code stands. Handlers are coroutines; the connection is not.
+// next to nothing, and its reactions (reset, drain, time out, close politely) depend on the phase,
+// not on where some code stands. Handlers are coroutines; the connection is not.
 //
 // Invariants:
-// - The socket is edge-triggered and registered once for all events. `readable_` is true from an event
-//   until a read comes back short (after a FIN's: until it comes back empty), so nothing is read that
-//   was not announced and no edge is lost.
-// - While a handler runs nothing is read but the body it asks for, so that `request`'s views into the
+// - The socket is edge-triggered and registered once for all events. `readable_` is true from an
+// event
+//   until a read comes back short (after a FIN's: until it comes back empty), so nothing is read
+//   that was not announced and no edge is lost.
+// - While a handler runs nothing is read but the body it asks for, so that `request`'s views into
+// the
 //   input stay where they are, and a client that sends without end meets TCP's flow control.
-// - Answers gather in `out_` and leave in one write when the input holds no further complete request.
+// - Answers gather in `out_` and leave in one write when the input holds no further complete
+// request.
 // - One timer, armed late: `deadline_` may move away without touching the wheel.
-// - It is deleted by destroy() only, and while a handler's task exists only when the server itself goes.
+// - It is deleted by destroy() only, and while a handler's task exists only when the server itself
+// goes.
 #pragma once
 
 #include <brigade/list.hpp>
@@ -130,12 +134,12 @@ class Connection final : public brigade::detail::ListNode,
   std::size_t end_ = 0;
 
   detail::OutBuffer out_;
-  std::string large_;           // a big body, after what is in out_
+  std::string large_;  // a big body, after what is in out_
   std::size_t large_sent_ = 0;
 
   std::unique_ptr<detail::Exchange> exchange_;
   detail::BodyWait* body_wait_ = nullptr;
-  std::uint32_t batch_ = 0;     // answers since the last write
+  std::uint32_t batch_ = 0;  // answers since the last write
   Phase phase_ = Phase::idle;
   bool readable_ = false;
   bool blocked_ = false;        // the socket takes no more for now

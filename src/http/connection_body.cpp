@@ -10,7 +10,8 @@
 namespace brigade::http {
 namespace {
 
-constexpr std::size_t reserve_at_once = 1 << 20;  // a claimed length is not worth more memory than this
+constexpr std::size_t reserve_at_once =
+    1 << 20;  // a claimed length is not worth more memory than this
 
 }  // namespace
 
@@ -80,10 +81,17 @@ std::size_t Connection::take_body_bytes(std::string_view bytes) {
     const ChunkedDecoder::Step step = exchange.chunks.next(bytes.substr(taken));
     taken += step.consumed;
     switch (step.kind) {
-      case ChunkedDecoder::Kind::data: body.append(step.data); break;
-      case ChunkedDecoder::Kind::need_more: return taken;
-      case ChunkedDecoder::Kind::complete: exchange.body_done = true; return taken;
-      case ChunkedDecoder::Kind::error: fail_body(step.code, step.reason); return taken;
+      case ChunkedDecoder::Kind::data:
+        body.append(step.data);
+        break;
+      case ChunkedDecoder::Kind::need_more:
+        return taken;
+      case ChunkedDecoder::Kind::complete:
+        exchange.body_done = true;
+        return taken;
+      case ChunkedDecoder::Kind::error:
+        fail_body(step.code, step.reason);
+        return taken;
     }
   }
 }
@@ -129,7 +137,8 @@ void Connection::hand_over_body() {
   if (wait) wait->body_is_here();
 }
 
-// After an answer: true when the request's last byte is read, so that the next one's first byte is next.
+// After an answer: true when the request's last byte is read, so that the next one's first byte is
+// next.
 bool Connection::skip_rest_of_body() {
   detail::Exchange& exchange = *exchange_;
   if (exchange.body_done) return true;

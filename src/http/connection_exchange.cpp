@@ -27,8 +27,11 @@ bool Connection::answer_what_is_there() {
           set_deadline(batch_began_ + server_.options().header_timeout);
         }
         return false;
-      case HeadParser::Status::error: refuse(outcome.code, outcome.reason); return false;
-      case HeadParser::Status::complete: break;
+      case HeadParser::Status::error:
+        refuse(outcome.code, outcome.reason);
+        return false;
+      case HeadParser::Status::complete:
+        break;
     }
     begin_ += outcome.consumed;
     dispatch();
@@ -72,11 +75,14 @@ void Connection::dispatch() {
   if (exchange.task->start(this, &*exchange.scope)) {
     task_finished();
   } else if (!out_.empty()) {
-    flush();  // answers to earlier requests do not wait for this one; phase says that a handler runs
+    flush();  // answers to earlier requests do not wait for this one; phase says that a handler
+              // runs
   }
 }
 
-void Connection::on_task_done() { server_.loop().run_later(task_done_); }
+void Connection::on_task_done() {
+  server_.loop().run_later(task_done_);
+}
 
 void Connection::task_finished() {
   detail::Exchange& exchange = *exchange_;
@@ -98,8 +104,8 @@ void Connection::task_finished() {
 void Connection::answer(Response& response) {
   const RequestHead& head = exchange_->request.head_;
   const bool rest_skipped = skip_rest_of_body();
-  const bool close = !head.keep_alive || !rest_skipped || peer_done_ || gone_ || server_.draining() ||
-                     must_linger_;
+  const bool close = !head.keep_alive || !rest_skipped || peer_done_ || gone_ ||
+                     server_.draining() || must_linger_;
   ResponseWriter::write(response,
                         {.head_only = head.method == Method::head,
                          .close = close,
@@ -135,8 +141,8 @@ void Connection::end_exchange() {
   request.body_error_ = 0;
   request.body_taken_ = false;
   if (exchange.behind.empty()) return;
-  // The body ended in bytes of the next request. What was in the chunk is used up, or we had not read
-  // on.
+  // The body ended in bytes of the next request. What was in the chunk is used up, or we had not
+  // read on.
   begin_ = end_ = 0;
   ensure_capacity(exchange.behind.size());
   end_ = exchange.behind.copy(chunk_, exchange.behind.size());

@@ -10,8 +10,8 @@
 
 namespace brigade::http::detail {
 
-/// A growing array without std::string's zero-filling and per-append checks: a writer reserves once for
-/// a whole head and copies into it. Bytes are taken from the front as the socket accepts them.
+/// A growing array without std::string's zero-filling and per-append checks: a writer reserves once
+/// for a whole head and copies into it. Bytes are taken from the front as the socket accepts them.
 class OutBuffer {
  public:
   OutBuffer() = default;

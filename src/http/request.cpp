@@ -1,9 +1,9 @@
 #include <arpa/inet.h>
-#include <brigade/http/error.hpp>
-#include <brigade/http/request.hpp>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <brigade/http/error.hpp>
+#include <brigade/http/request.hpp>
 
 #include <array>
 #include <charconv>
@@ -24,7 +24,8 @@ std::optional<std::string_view> Request::header(std::string_view name) const {
 
 std::string Request::param(std::string_view name) const {
   const auto raw = match_ ? match_->param(name) : std::nullopt;
-  if (!raw) throw std::logic_error(fmt::format("the route \"{}\" has no parameter \"{}\"", route(), name));
+  if (!raw)
+    throw std::logic_error(fmt::format("the route \"{}\" has no parameter \"{}\"", route(), name));
   std::string out;
   if (!percent_decode(*raw, out)) throw HttpError(400, "a bad percent escape in the path");
   return out;
@@ -38,7 +39,9 @@ std::int64_t Request::int_param(std::string_view name) const {
   return value;
 }
 
-std::string_view Request::route() const { return match_ ? match_->pattern() : std::string_view(); }
+std::string_view Request::route() const {
+  return match_ ? match_->pattern() : std::string_view();
+}
 
 const QueryParams& Request::query() const {
   if (!query_) {
@@ -51,7 +54,8 @@ const QueryParams& Request::query() const {
 
 Task<QueryParams> Request::form() {
   const auto type = header("Content-Type");
-  if (type && !equal_ignoring_case(type->substr(0, type->find(';')), "application/x-www-form-urlencoded")) {
+  if (type &&
+      !equal_ignoring_case(type->substr(0, type->find(';')), "application/x-www-form-urlencoded")) {
     throw HttpError(415, "expected Content-Type: application/x-www-form-urlencoded");
   }
   std::string text = co_await body();
@@ -83,7 +87,8 @@ std::string Request::remote_address() const {
 
 std::string detail::BodyWait::await_resume() {
   throw_if_cancelled();
-  if (std::exchange(request_.body_taken_, true)) throw std::logic_error("the body was taken before");
+  if (std::exchange(request_.body_taken_, true))
+    throw std::logic_error("the body was taken before");
   if (request_.body_error_ != 0) throw HttpError(request_.body_error_, request_.body_problem_);
   return std::move(request_.body_);
 }

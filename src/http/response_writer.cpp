@@ -36,18 +36,21 @@ char* put_status_line(char* at, int status) {
 }
 
 // RFC 9110 sections 8.6 and 15.3.5: neither of these has a body, nor a Content-Length of one.
-bool has_no_body(int status) { return status == 204 || status == 304; }
+bool has_no_body(int status) {
+  return status == 204 || status == 304;
+}
 
 }  // namespace
 
 void ResponseWriter::write(Response& response, Framing framing, std::string_view date_line,
                            detail::OutBuffer& out, std::string& large) {
-  // Status line, Date, Content-Type, Content-Length, Connection and the empty line, at their longest.
+  // Status line, Date, Content-Type, Content-Length, Connection and the empty line, at their
+  // longest.
   constexpr std::size_t fixed = 320;
   const bool bodiless = has_no_body(response.status_);
-  const bool copies_body =
-      !bodiless && !framing.head_only && response.body_.size() < large_body;
-  char* at = out.reserve(fixed + response.fields_.size() + (copies_body ? response.body_.size() : 0));
+  const bool copies_body = !bodiless && !framing.head_only && response.body_.size() < large_body;
+  char* at =
+      out.reserve(fixed + response.fields_.size() + (copies_body ? response.body_.size() : 0));
   at = put_status_line(at, response.status_);
   std::memcpy(at, date_line.data(), date_line_size);  // a constant size: inlined
   at += date_line_size;

@@ -13,13 +13,13 @@ namespace brigade::http {
 class ResponseWriter {
  public:
   struct Framing {
-    bool head_only = false;    // the answer to HEAD: the length of the body, without the body
-    bool close = false;        // the connection ends after this
+    bool head_only = false;      // the answer to HEAD: the length of the body, without the body
+    bool close = false;          // the connection ends after this
     bool keep_alive_10 = false;  // an HTTP/1.0 client that asked to keep the connection
   };
 
-  /// `date_line` is "Date: …\r\n". A body of `large_body` bytes or more is not copied: it is moved to
-  /// `large`, to be sent after what is in `out`.
+  /// `date_line` is "Date: …\r\n". A body of `large_body` bytes or more is not copied: it is moved
+  /// to `large`, to be sent after what is in `out`.
   static void write(Response& response, Framing framing, std::string_view date_line,
                     detail::OutBuffer& out, std::string& large);
 

@@ -29,7 +29,9 @@ Server& Server::listen(cluster::Place place) {
   return *this;
 }
 
-Task<> Server::serve() { return core_->serve(); }
+Task<> Server::serve() {
+  return core_->serve();
+}
 
 int Server::run() {
   std::unique_ptr<Loop> own;
@@ -52,6 +54,8 @@ std::vector<std::string> Server::addresses() const {
   return out;
 }
 
-void Server::close() { core_->close(); }
+void Server::close() {
+  core_->close();
+}
 
 }  // namespace brigade::http

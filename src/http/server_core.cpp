@@ -1,10 +1,10 @@
 #include "http/server_core.hpp"
 
+#include <fmt/format.h>
+#include <unistd.h>
 #include <brigade/log.hpp>
 #include <brigade/system.hpp>
 #include <brigade/thread_pool.hpp>
-#include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -36,7 +36,8 @@ std::string allow_value(MethodSet allowed) {
 std::size_t default_max_connections() {
   const std::size_t limit = raise_fd_limit();
   constexpr std::size_t others = 40;
-  return limit > 2 * others ? limit - std::max(limit / 10, others) : std::max<std::size_t>(limit / 2, 1);
+  return limit > 2 * others ? limit - std::max(limit / 10, others)
+                            : std::max<std::size_t>(limit / 2, 1);
 }
 
 Limits parser_limits(const ServerOptions& options) {
@@ -47,7 +48,9 @@ Limits parser_limits(const ServerOptions& options) {
 
 ServerCore::ServerCore(ServerOptions options)
     : options_(options),
-      errors_([this](Request& request, std::exception_ptr error) { return answer_error(request, error); }),
+      errors_([this](Request& request, std::exception_ptr error) {
+        return answer_error(request, error);
+      }),
       not_found_(*this, [](Request&) { return error(404, "not found"); }),
       not_allowed_(*this,
                    [](Request& request) {
@@ -78,8 +81,12 @@ const Chain& ServerCore::find(const RequestHead& head, Match& match, bool& plain
   tree_.match(head.method, head.path, match);
   const Route* route = &not_found_;
   switch (match.outcome()) {
-    case Match::Outcome::found: route = &routes_[match.handler()]; break;
-    case Match::Outcome::method_not_allowed: route = &not_allowed_; break;
+    case Match::Outcome::found:
+      route = &routes_[match.handler()];
+      break;
+    case Match::Outcome::method_not_allowed:
+      route = &not_allowed_;
+      break;
     case Match::Outcome::not_found:
       if (head.path == "*") route = &options_star_;
       break;
@@ -101,8 +108,8 @@ Response ServerCore::answer_error(Request& request, std::exception_ptr error_poi
     std::rethrow_exception(error_pointer);
   } catch (const HttpError& known) {
     if (known.status() >= 400 && known.status() < 500) return error(known.status(), known.what());
-    log::error("{} {} (request {}): {}", request.method_name(), log::escape(request.route()), request.id(),
-               log::escape(known.what()));
+    log::error("{} {} (request {}): {}", request.method_name(), log::escape(request.route()),
+               request.id(), log::escape(known.what()));
     // Nothing below is an error, and nothing above a status.
     const bool is_status = known.status() >= 500 && known.status() <= 599;
     return error(is_status ? known.status() : 500, known.what());
@@ -125,12 +132,14 @@ Task<> ServerCore::serve() {
   figures_ = &cluster::detail::own_slot().figures();
   done_ = std::make_unique<Event>();
   scratch_ = std::make_unique<std::array<char, 64 << 10>>();
-  max_connections_ = options_.max_connections ? options_.max_connections : default_max_connections();
-  for (Route* route : {&not_found_, &not_allowed_, &options_star_}) route->plain = route->chain.is_plain();
+  max_connections_ =
+      options_.max_connections ? options_.max_connections : default_max_connections();
+  for (Route* route : {&not_found_, &not_allowed_, &options_star_})
+    route->plain = route->chain.is_plain();
   for (Route& route : routes_) route.plain = route.chain.is_plain();
 
-  // However serve() ends (done, an address in use, cancelled, its frame destroyed), nothing of ours stays
-  // on the loop.
+  // However serve() ends (done, an address in use, cancelled, its frame destroyed), nothing of ours
+  // stays on the loop.
   struct Leave {
     ServerCore& core;
     ~Leave() { core.leave_loop(); }
@@ -179,7 +188,9 @@ void ServerCore::finish_if_done() {
   if (draining_ && connection_count_ == 0 && done_) done_->set();
 }
 
-bool ServerCore::has_room() { return connection_count_ < max_connections_; }
+bool ServerCore::has_room() {
+  return connection_count_ < max_connections_;
+}
 
 void ServerCore::on_connection(Fd socket) {
   auto* connection = new Connection(*this, std::move(socket));

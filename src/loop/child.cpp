@@ -15,7 +15,8 @@ namespace brigade {
 std::string ExitStatus::text() const {
   if (signal == 0) return fmt::format("exited with code {}", code);
   const char* name = ::sigabbrev_np(signal);
-  return name ? fmt::format("was killed by SIG{}", name) : fmt::format("was killed by signal {}", signal);
+  return name ? fmt::format("was killed by SIG{}", name)
+              : fmt::format("was killed by signal {}", signal);
 }
 
 ChildWatch::ChildWatch(Fd pidfd, std::function<void(ExitStatus)> on_exit)
@@ -45,7 +46,8 @@ void ChildWatch::on_event(std::uint32_t) {
   loop_.unwatch(pidfd_.get(), *this);
   ExitStatus status;
   (info.si_code == CLD_EXITED ? status.code : status.signal) = info.si_status;
-  const std::function<void(ExitStatus)> callback = std::move(on_exit_);  // it may destroy this watch
+  const std::function<void(ExitStatus)> callback =
+      std::move(on_exit_);  // it may destroy this watch
   callback(status);
 }
 

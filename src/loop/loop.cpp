@@ -7,29 +7,25 @@
 
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 #include <stdexcept>
+
+#include "base/cpu_time.hpp"
 
 namespace brigade {
 namespace {
 
 thread_local Loop* current_loop = nullptr;
 
-std::uint64_t nanos(Duration duration) { return static_cast<std::uint64_t>(duration.count()); }
+std::uint64_t nanos(Duration duration) {
+  return static_cast<std::uint64_t>(duration.count());
+}
 
 // Stands in the inbox, in place of an empty one, while the loop sleeps. That the inbox and "is it
-// asleep" are one word is the point: whoever replaces the mark, and nobody else, owes the loop a write;
-// all others are done with the loop once their node is in, so its mail may end it.
+// asleep" are one word is the point: whoever replaces the mark, and nobody else, owes the loop a
+// write; all others are done with the loop once their node is in, so its mail may end it.
 detail::InboxNode* asleep() {
   static std::uint64_t mark = 0;
   return reinterpret_cast<detail::InboxNode*>(&mark);
-}
-
-std::uint64_t thread_cpu_ns() {
-  timespec at{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
-  return static_cast<std::uint64_t>(at.tv_sec) * 1'000'000'000U +
-         static_cast<std::uint64_t>(at.tv_nsec);
 }
 
 class PostedFunction final : public detail::InboxNode {
@@ -90,7 +86,9 @@ Loop& Loop::current() {
   return *current_loop;
 }
 
-Loop* Loop::try_current() { return current_loop; }
+Loop* Loop::try_current() {
+  return current_loop;
+}
 
 void Loop::run() {
   stopped_ = false;
@@ -141,14 +139,15 @@ void Loop::end_turn(TimePoint at) {
     lag_window_ends_ = at + std::chrono::seconds(1);
   }
   if (at >= cpu_refresh_at_) {
-    const std::uint64_t cpu = thread_cpu_ns();
+    const std::uint64_t cpu = detail::thread_cpu_ns();
     meter_->cpu_ns.add(cpu - std::exchange(cpu_seen_ns_, cpu));
     cpu_refresh_at_ = at + std::chrono::milliseconds(100);
   }
 }
 
 int Loop::timeout_ms(TimePoint at) const {
-  if (!ready_.empty() || mail_first_) return 0;  // withdraw() may have collected mail after the drain
+  if (!ready_.empty() || mail_first_)
+    return 0;  // withdraw() may have collected mail after the drain
   const std::optional<std::uint64_t> next = wheel_.next();
   if (!next) return -1;
   // Rounded up: a timer may be a little late, never early.
@@ -221,12 +220,14 @@ void Loop::withdraw(detail::InboxNode& node) {
 }
 
 void Loop::on_event(std::uint32_t) {
-  // The eventfd is edge-triggered and never read: each write is an edge, and its value is of no use.
+  // The eventfd is edge-triggered and never read: each write is an edge, and its value is of no
+  // use.
 }
 
 void Loop::arm(Timer& timer, Duration delay) {
   // Unsigned: "for ever" (Duration::max()) must not overflow.
-  const std::uint64_t at = nanos(now_.time_since_epoch()) + nanos(std::max(delay, Duration::zero()));
+  const std::uint64_t at =
+      nanos(now_.time_since_epoch()) + nanos(std::max(delay, Duration::zero()));
   wheel_.arm(timer, (at + 999'999) / 1'000'000);
 }
 
@@ -244,7 +245,8 @@ void Loop::unwatch(int fd, Watcher& watcher) {
 
 void Loop::use_meter(LoopMeter& meter) {
   meter.busy_since_ns.set(meter_->busy_since_ns.get());
-  for (auto field : {&LoopMeter::busy_ns, &LoopMeter::idle_ns, &LoopMeter::turns, &LoopMeter::cpu_ns}) {
+  for (auto field :
+       {&LoopMeter::busy_ns, &LoopMeter::idle_ns, &LoopMeter::turns, &LoopMeter::cpu_ns}) {
     (meter.*field).add((meter_->*field).get());
   }
   meter_ = &meter;
@@ -254,9 +256,10 @@ std::vector<TaskInfo> Loop::tasks() {
   std::vector<TaskInfo> out;
   root_scopes_.for_each([&out](detail::TaskScope& scope) {
     const char* waiting = scope.waiting_for();
-    out.push_back({scope.name(),
-                   std::string(scope.where().file_name()) + ":" + std::to_string(scope.where().line()),
-                   waiting ? waiting : ""});
+    out.push_back(
+        {scope.name(),
+         std::string(scope.where().file_name()) + ":" + std::to_string(scope.where().line()),
+         waiting ? waiting : ""});
   });
   return out;
 }

@@ -50,7 +50,8 @@ void on_signal(int signal) {
   for (const std::atomic<int>& entry : table[index]) {
     const int fd = entry.load(std::memory_order_relaxed) - 1;
     const std::uint64_t one = 1;
-    if (fd >= 0) [[maybe_unused]] const auto written = ::write(fd, &one, sizeof one);
+    if (fd >= 0) [[maybe_unused]]
+      const auto written = ::write(fd, &one, sizeof one);
   }
   errno = saved;
 }
@@ -75,7 +76,7 @@ SignalWatch::SignalWatch(int signal, std::function<void()> on_signal_function, U
   if (!placed) throw std::logic_error("too many watches of one signal");
   if (unheard == Unheard::ends_process) ends_process[index].store(true);
   if (users[index]++ == 0) {
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = &on_signal;
     action.sa_flags = SA_RESTART;
     ::sigfillset(&action.sa_mask);

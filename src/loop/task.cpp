@@ -15,17 +15,25 @@ namespace brigade {
 
 const char* to_string(CancelReason reason) {
   switch (reason) {
-    case CancelReason::none: return "not cancelled";
-    case CancelReason::client_gone: return "cancelled: client gone";
-    case CancelReason::deadline: return "cancelled: deadline";
-    case CancelReason::shutdown: return "cancelled: shutdown";
-    case CancelReason::overload: return "cancelled: overload";
-    case CancelReason::user: return "cancelled";
+    case CancelReason::none:
+      return "not cancelled";
+    case CancelReason::client_gone:
+      return "cancelled: client gone";
+    case CancelReason::deadline:
+      return "cancelled: deadline";
+    case CancelReason::shutdown:
+      return "cancelled: shutdown";
+    case CancelReason::overload:
+      return "cancelled: overload";
+    case CancelReason::user:
+      return "cancelled";
   }
   return "cancelled";
 }
 
-const char* Cancelled::what() const noexcept { return to_string(reason_); }
+const char* Cancelled::what() const noexcept {
+  return to_string(reason_);
+}
 
 namespace detail {
 namespace {
@@ -33,8 +41,8 @@ namespace {
 thread_local long frames_alive = 0;
 
 #ifndef BRIGADE_PLAIN_FRAMES
-// Freed frames wait for the next coroutine of their size class. A frame freed on another thread than
-// it was made on just changes its pool.
+// Freed frames wait for the next coroutine of their size class. A frame freed on another thread
+// than it was made on just changes its pool.
 constexpr std::size_t class_bytes = 64;
 constexpr std::size_t class_count = 32;
 
@@ -42,8 +50,8 @@ struct FreeFrame {
   FreeFrame* next;
 };
 
-// Trivially destructible, so that a coroutine may still run in the destructor of a static object or of
-// another thread_local, after the sweeper.
+// Trivially destructible, so that a coroutine may still run in the destructor of a static object or
+// of another thread_local, after the sweeper.
 thread_local std::array<FreeFrame*, class_count> free_frames{};
 
 struct Sweeper {
@@ -59,7 +67,9 @@ thread_local Sweeper sweeper;
 
 }  // namespace
 
-long live_frames() { return frames_alive; }
+long live_frames() {
+  return frames_alive;
+}
 
 void* allocate_frame(std::size_t size) {
   ++frames_alive;
@@ -93,7 +103,9 @@ bool spend_budget() {
   return !loop || loop->spend_budget();
 }
 
-void run_later(ReadyNode& node) { Loop::current().run_later(node); }
+void run_later(ReadyNode& node) {
+  Loop::current().run_later(node);
+}
 
 void Awaiter::resume_later() {
   if (!linked()) run_later(*this);
@@ -118,7 +130,9 @@ void TaskScope::cancel(CancelReason reason) {
   if (waiting_) waiting_->on_cancel();
 }
 
-const char* TaskScope::waiting_for() const { return waiting_ ? waiting_->what() : nullptr; }
+const char* TaskScope::waiting_for() const {
+  return waiting_ ? waiting_->what() : nullptr;
+}
 
 }  // namespace detail
 }  // namespace brigade

@@ -3,8 +3,8 @@
 
 namespace brigade {
 
-// A spawned task with its scope. Ended members are retired from the loop, never from inside their own
-// final suspension: destroying a frame there is where compilers have been wrong before.
+// A spawned task with its scope. Ended members are retired from the loop, never from inside their
+// own final suspension: destroying a frame there is where compilers have been wrong before.
 struct TaskGroup::Member final : detail::ListNode, detail::TaskOwner {
   Member(TaskGroup& owner, Task<> work, const char* name, std::source_location where)
       : group(owner), ended(*this), scope(name, nullptr, where), task(std::move(work)) {}

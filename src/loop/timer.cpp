@@ -19,8 +19,9 @@ void TimerWheel::arm(Timer& timer, std::uint64_t deadline_ms) {
   // One slot of the top level less than a full turn: a deadline in the slot that we are in would be
   // taken for one that has come.
   constexpr std::uint64_t farthest = std::uint64_t{slots - 1} << (slot_bits * (levels - 1));
-  timer.deadline_ = deadline_ms - elapsed_ > farthest && deadline_ms > elapsed_ ? elapsed_ + farthest
-                                                                                : deadline_ms;
+  timer.deadline_ = deadline_ms - elapsed_ > farthest && deadline_ms > elapsed_
+                        ? elapsed_ + farthest
+                        : deadline_ms;
   timer.wheel_ = this;
   place(timer);
 }
@@ -56,8 +57,8 @@ std::optional<std::uint64_t> TimerWheel::next() const {
     if (!occupied) continue;
     const unsigned shift = index * slot_bits;
     const unsigned current = (elapsed_ >> shift) % slots;
-    const auto ahead = static_cast<unsigned>(
-        std::countr_zero(std::rotr(occupied, static_cast<int>(current))));
+    const auto ahead =
+        static_cast<unsigned>(std::countr_zero(std::rotr(occupied, static_cast<int>(current))));
     const std::uint64_t start = (elapsed_ >> shift) + ahead;
     return start << shift;
   }

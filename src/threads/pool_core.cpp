@@ -1,29 +1,23 @@
 #include "threads/pool_core.hpp"
 
-#include <brigade/system.hpp>
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <brigade/system.hpp>
 
 #include <algorithm>
 #include <csignal>
-#include <ctime>
+
+#include "base/cpu_time.hpp"
 
 namespace brigade::detail {
 namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
 
-// A thread that has just worked looks for more work this long before it sleeps: waking a sleeping core
-// costs about three times as much.
+// A thread that has just worked looks for more work this long before it sleeps: waking a sleeping
+// core costs about three times as much.
 constexpr Duration spin_time = std::chrono::microseconds(10);
-
-std::uint64_t thread_cpu_ns() {
-  timespec at{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
-  return static_cast<std::uint64_t>(at.tv_sec) * 1'000'000'000U +
-         static_cast<std::uint64_t>(at.tv_nsec);
-}
 
 void relax() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -41,8 +35,8 @@ ThreadPoolOptions filled(ThreadPoolOptions options) {
 
 PoolCore::PoolCore(ThreadPoolOptions options)
     : options_(filled(std::move(options))), meter_(options_.meter ? *options_.meter : own_meter_) {
-  // Signals are the loop's business: block them while threads inherit the mask. Not those that a fault
-  // raises: the kernel kills a process that blocks them, and no crash handler would run.
+  // Signals are the loop's business: block them while threads inherit the mask. Not those that a
+  // fault raises: the kernel kills a process that blocks them, and no crash handler would run.
   sigset_t blocked;
   sigset_t before;
   ::sigfillset(&blocked);
@@ -128,7 +122,9 @@ void PoolCore::close() {
   closed_ = true;
 }
 
-std::size_t PoolCore::queued() { return queued_.load(relaxed); }
+std::size_t PoolCore::queued() {
+  return queued_.load(relaxed);
+}
 
 PoolJob* PoolCore::next_job() {
   std::unique_lock lock(mutex_);

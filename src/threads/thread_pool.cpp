@@ -36,8 +36,14 @@ void PoolJob::on_cancel() {
 ThreadPool::ThreadPool(ThreadPoolOptions options)
     : core_(std::make_shared<detail::PoolCore>(std::move(options))) {}
 
-void ThreadPool::close() { core_->close(); }
-unsigned ThreadPool::threads() const { return core_->threads(); }
-std::size_t ThreadPool::queued() const { return core_->queued(); }
+void ThreadPool::close() {
+  core_->close();
+}
+unsigned ThreadPool::threads() const {
+  return core_->threads();
+}
+std::size_t ThreadPool::queued() const {
+  return core_->queued();
+}
 
 }  // namespace brigade

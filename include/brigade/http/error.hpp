@@ -7,8 +7,8 @@
 
 namespace brigade::http {
 
-/// Becomes the answer with that status and {"error": message}. Below 500 nothing is logged: it is the
-/// client's mistake. Whatever the client sent must be escaped before it gets into `message`
+/// Becomes the answer with that status and {"error": message}. Below 500 nothing is logged: it is
+/// the client's mistake. Whatever the client sent must be escaped before it gets into `message`
 /// (log::escape), as JSON escaping alone keeps it readable, not harmless.
 class HttpError : public std::exception {
  public:

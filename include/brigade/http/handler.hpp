@@ -13,8 +13,8 @@
 
 namespace brigade::http {
 
-/// A plain function answers at once and costs no coroutine frame; a coroutine may await. Either is kept
-/// for the life of the server, so captures by value are safe for as long as any request runs.
+/// A plain function answers at once and costs no coroutine frame; a coroutine may await. Either is
+/// kept for the life of the server, so captures by value are safe for as long as any request runs.
 class Handler {
  public:
   using Plain = std::function<Response(Request&)>;
@@ -39,8 +39,9 @@ class Handler {
 
 class Chain;
 
-/// The rest of the chain, for a middleware to call: once, or not at all (twice throws std::logic_error).
-/// What it returns is an answer also where a handler threw: the error's. Only Cancelled passes through.
+/// The rest of the chain, for a middleware to call: once, or not at all (twice throws
+/// std::logic_error). What it returns is an answer also where a handler threw: the error's. Only
+/// Cancelled passes through.
 class Next {
  public:
   Task<Response> operator()();
@@ -61,8 +62,8 @@ class Next {
 ///       response.set("X-Served-By", "brigade");
 ///       co_return response;
 ///     });
-/// Two forms cost no coroutine: `std::optional<Response>(Request&)` runs before and may answer itself,
-/// `void(Request&, Response&)` runs after and may change the answer.
+/// Two forms cost no coroutine: `std::optional<Response>(Request&)` runs before and may answer
+/// itself, `void(Request&, Response&)` runs after and may change the answer.
 class Middleware {
  public:
   using Around = std::function<Task<Response>(Request&, Next)>;
@@ -76,9 +77,10 @@ class Middleware {
     } else if constexpr (std::is_invocable_r_v<std::optional<Response>, Function&, Request&>) {
       before = std::move(function);
     } else {
-      static_assert(std::is_invocable_v<Function&, Request&, Response&>,
-                    "a middleware is Task<Response>(Request&, Next), std::optional<Response>(Request&) "
-                    "or void(Request&, Response&)");
+      static_assert(
+          std::is_invocable_v<Function&, Request&, Response&>,
+          "a middleware is Task<Response>(Request&, Next), std::optional<Response>(Request&) "
+          "or void(Request&, Response&)");
       after = std::move(function);
     }
   }

@@ -14,8 +14,8 @@ inline constexpr std::size_t method_count = 9;
 /// "GET", "HEAD", …
 std::string_view name_of(Method method);
 
-/// Safe methods (RFC 9110 section 9.2.1) ask for nothing to be changed: a handler whose client is gone
-/// may be cancelled.
+/// Safe methods (RFC 9110 section 9.2.1) ask for nothing to be changed: a handler whose client is
+/// gone may be cancelled.
 constexpr bool is_safe(Method method) {
   return method == Method::get || method == Method::head || method == Method::options ||
          method == Method::trace;

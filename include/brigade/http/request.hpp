@@ -48,8 +48,8 @@ class Request {
   std::optional<std::string_view> header(std::string_view name) const;
   const std::vector<Field>& headers() const { return head_.fields; }
 
-  /// A parameter of the route's pattern, decoded. Throws std::logic_error when the pattern has none of
-  /// that name, HttpError 400 for a bad escape.
+  /// A parameter of the route's pattern, decoded. Throws std::logic_error when the pattern has none
+  /// of that name, HttpError 400 for a bad escape.
   std::string param(std::string_view name) const;
   /// The same as an integer; HttpError 404 when it is none: such a resource does not exist.
   std::int64_t int_param(std::string_view name) const;
@@ -59,13 +59,14 @@ class Request {
   /// Parsed at the first call. Throws HttpError 400 for more than 1000 pairs.
   const QueryParams& query() const;
 
-  /// The whole body: `auto image = co_await request.body();`. Once per request, then std::logic_error. It is read only now, so
-  /// that a handler which does not want a body never has it in memory. Throws HttpError 413 when it is
-  /// longer than the server's limit, 400 when it is broken off or malformed, 408 when it is too slow.
+  /// The whole body: `auto image = co_await request.body();`. Once per request, then
+  /// std::logic_error. It is read only now, so that a handler which does not want a body never has
+  /// it in memory. Throws HttpError 413 when it is longer than the server's limit, 400 when it is
+  /// broken off or malformed, 408 when it is too slow.
   detail::BodyWait body();
 
-  /// The body as an application/x-www-form-urlencoded form. Throws HttpError 415 when the client says that
-  /// it is something else, 400 for bad escapes, and what body() throws.
+  /// The body as an application/x-www-form-urlencoded form. Throws HttpError 415 when the client
+  /// says that it is something else, 400 for bad escapes, and what body() throws.
   Task<QueryParams> form();
 
   /// Counts up within this process.
@@ -119,6 +120,8 @@ class [[nodiscard]] detail::BodyWait final : public brigade::detail::Awaiter {
   bool waiting_ = false;
 };
 
-inline detail::BodyWait Request::body() { return detail::BodyWait(*this); }
+inline detail::BodyWait Request::body() {
+  return detail::BodyWait(*this);
+}
 
 }  // namespace brigade::http

@@ -21,12 +21,13 @@ class Response {
   }
 
   int status() const { return status_; }
-  /// Throws std::invalid_argument below 200 (an interim answer, which is the server's business) and above
-  /// 599: a client could take it for the answer to another request.
+  /// Throws std::invalid_argument below 200 (an interim answer, which is the server's business) and
+  /// above 599: a client could take it for the answer to another request.
   Response& status(int status);
-  /// Sets a field, in place of any of that name. Throws std::invalid_argument for a name that is no token, for a value with CR, LF,
-  /// NUL or another control character (response splitting, RFC 9110 section 5.5), and for the framing
-  /// fields that the server writes: Content-Length, Transfer-Encoding, Connection, Date.
+  /// Sets a field, in place of any of that name. Throws std::invalid_argument for a name that is no
+  /// token, for a value with CR, LF, NUL or another control character (response splitting, RFC 9110
+  /// section 5.5), and for the framing fields that the server writes: Content-Length,
+  /// Transfer-Encoding, Connection, Date.
   Response& set(std::string_view name, std::string_view value);
   /// The same, beside any of that name: for Set-Cookie and lists.
   Response& add(std::string_view name, std::string_view value);
@@ -46,8 +47,8 @@ class Response {
   friend Response html(std::string body);
   friend Response json_text(std::string body);
   int status_ = 200;
-  std::string fields_;                 // ready to send: "Name: value\r\n…"
-  std::string_view type_line_;         // a literal "Content-Type: …\r\n", so that text() copies nothing
+  std::string fields_;          // ready to send: "Name: value\r\n…"
+  std::string_view type_line_;  // a literal "Content-Type: …\r\n", so that text() copies nothing
   std::string body_;
 };
 

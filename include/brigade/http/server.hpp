@@ -4,7 +4,8 @@
 //     server.get("/", [](http::Request&) { return http::text("Hello"); });
 //     return server.listen(8000).run();
 //
-// In a cluster's worker its socket is the primary's, shared with the other workers; elsewhere its own.
+// In a cluster's worker its socket is the primary's, shared with the other workers; elsewhere its
+// own.
 #pragma once
 
 #include <brigade/cluster_run.hpp>
@@ -20,14 +21,14 @@ namespace brigade::http {
 
 struct ServerOptions {
   // Limits. What passes one is answered and the connection closed.
-  std::size_t max_request_line = 8192;   // bytes; 414
-  std::size_t max_fields = 32768;        // bytes of all field lines; 431
-  std::size_t max_field_count = 100;     // 431
-  std::size_t max_body = 1 << 20;        // bytes, decoded; 413
+  std::size_t max_request_line = 8192;  // bytes; 414
+  std::size_t max_fields = 32768;       // bytes of all field lines; 431
+  std::size_t max_field_count = 100;    // 431
+  std::size_t max_body = 1 << 20;       // bytes, decoded; 413
   /// Connections at once in this process. 0: nine tenths of the descriptors it may open.
   std::size_t max_connections = 0;
-  /// Bytes of answers that may wait for a client which does not read, before its next request is looked
-  /// at.
+  /// Bytes of answers that may wait for a client which does not read, before its next request is
+  /// looked at.
   std::size_t max_pending_output = 256 << 10;
 
   // Times, all counted from the phase's beginning, so that a slow drip does not extend them.
@@ -57,8 +58,8 @@ class Server {
   Server& operator=(const Server&) = delete;
   ~Server();
 
-  /// Patterns: "/users/:id", "/files/*path". Throws std::invalid_argument for a pattern that makes no
-  /// sense or is there already. All routes are added before it serves.
+  /// Patterns: "/users/:id", "/files/*path". Throws std::invalid_argument for a pattern that makes
+  /// no sense or is there already. All routes are added before it serves.
   Server& route(Method method, const std::string& pattern, Handler handler);
   Server& get(const std::string& pattern, Handler handler) {
     return route(Method::get, pattern, std::move(handler));
@@ -86,12 +87,12 @@ class Server {
   Server& listen(std::uint16_t port) { return listen(cluster::Place{.port = port}); }
   Server& listen(cluster::Place place);
 
-  /// Serves until the process is told to stop, and has finished what it had. Returns the exit code: 0,
-  /// or 1 when it cannot listen (the reason is logged, or told by the primary). Makes a loop for this
-  /// thread unless there is one.
+  /// Serves until the process is told to stop, and has finished what it had. Returns the exit code:
+  /// 0, or 1 when it cannot listen (the reason is logged, or told by the primary). Makes a loop for
+  /// this thread unless there is one.
   int run();
-  /// The same inside a task, to serve beside others: `co_await when_all(a.serve(), b.serve())`. Throws
-  /// ErrorException when it cannot listen.
+  /// The same inside a task, to serve beside others: `co_await when_all(a.serve(), b.serve())`.
+  /// Throws ErrorException when it cannot listen.
   Task<> serve();
   /// What it listens on: "0.0.0.0:8000". Empty before.
   std::vector<std::string> addresses() const;
