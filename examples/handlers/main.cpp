@@ -60,8 +60,8 @@ int main(int argc, char** argv) {
 
     // Two things at once.
     app.get("/sum", [](Request&) -> Task<Response> {
-      auto [one, two] = co_await when_all(slow_number(1), slow_number(2));
-      co_return json(one + two);
+      auto numbers = co_await when_all(slow_number(1), slow_number(2));
+      co_return json(std::get<0>(numbers) + std::get<1>(numbers));
     });
     app.get("/admin/fault", [](Request&) -> Response { throw std::runtime_error("told so"); });
   });

@@ -28,6 +28,11 @@ inline bool is_primary() {
   return !is_worker();
 }
 
+/// In a worker: leaves of its own will, as Node's cluster.worker.disconnect(). It tells the primary,
+/// stops accepting, finishes what it has; its servers then return. It is not replaced. Anywhere else: the
+/// same without a primary to tell. Loop thread only.
+void disconnect();
+
 namespace detail {
 class PrimaryCore;
 class WorkerProcess;

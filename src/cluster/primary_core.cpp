@@ -185,6 +185,7 @@ void PrimaryCore::vacated(Seat& seat, WorkerProcess& worker, ExitStatus status) 
   if (worker.successor) return successor_died(worker, status);
   const bool in_reload = plan_.current() == seat.number;
   if (in_reload && worker.draining) return take(plan_.predecessor_gone());
+  if (worker.said_goodbye) return;
   // Before anything has listened, all workers tend to fail for one reason: it is said once, at the
   // end.
   const bool said_later = !ever_listened_ && generation_ == 1 && !worker.failure.empty();

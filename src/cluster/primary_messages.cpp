@@ -25,6 +25,7 @@ void PrimaryCore::received(WorkerProcess& worker, Message message) {
       return;
     case MessageType::goodbye:
       worker.said_goodbye = true;
+      worker.replace = false;
       return;
     case MessageType::listen_reply:
     case MessageType::drain:

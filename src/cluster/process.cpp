@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <unistd.h>
+#include <brigade/cluster.hpp>
 #include <brigade/log.hpp>
 
 #include <cerrno>
@@ -154,3 +155,8 @@ void Process::drain(Duration quiet, Duration deadline, bool goodbye) {
 }
 
 }  // namespace brigade::cluster::detail
+
+void brigade::cluster::disconnect() {
+  const auto process = detail::Process::join();
+  process->drain(process->own_quiet, process->own_deadline, true);
+}

@@ -63,6 +63,16 @@ TEST(Cluster, CallsAnExitVoluntaryThatWasAskedFor) {
   process.wait_for_line("disconnect 1: voluntary");
 }
 
+TEST(Cluster, CallsTheExitOfAWorkerThatLeavesByItselfVoluntaryAndDoesNotReplaceIt) {
+  Process process({TEST_EVENTS_PROGRAM, {"1"}});
+  const std::string line = process.wait_for_line("listening 1");
+  Client client(port_in(line.substr(0, line.find(" pid"))));
+  EXPECT_EQ(client.get("/leave").body, "goodbye");
+  process.wait_for_line("exit 1: code 0 signal 0, voluntary, 0 left");
+  EXPECT_EQ(process.wait().code, 0);
+  EXPECT_EQ(process.count_lines("fork 2"), 0U);
+}
+
 TEST(Cluster, DoesNotReplaceAWorkerThatItDisconnected) {
   Process process({TEST_EVENTS_PROGRAM, {"2"}});
   process.wait_for_lines("listening ", 4);

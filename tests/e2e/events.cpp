@@ -59,6 +59,10 @@ int main(int argc, char** argv) {
   server.get("/exit", [](http::Request& request) -> http::Response {
     ::_exit(request.query().number<int>("code").value());
   });
+  server.get("/leave", [](http::Request&) {
+    cluster::disconnect();
+    return http::text("goodbye");
+  });
   server.get("/given", [](http::Request&) {
     const char* given = std::getenv("GIVEN");
     return http::text(given ? given : "nothing");
