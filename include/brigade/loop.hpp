@@ -34,6 +34,22 @@ class InboxNode {
   InboxNode* next_ = nullptr;
 };
 
+/// Thrown by threads::exit(): ends the loop, and with it the thread, with an exit code. Not a
+/// std::exception: that is not what `catch (const std::exception&)` means to catch.
+struct ExitRequest {
+  int code = 0;
+};
+
+/// Something that has given a loop its address: it is told when the loop goes first. Loop thread
+/// only.
+class LoopClient : public ListNode {
+ public:
+  virtual void on_loop_end() = 0;
+
+ protected:
+  ~LoopClient() = default;
+};
+
 }  // namespace detail
 
 struct LoopOptions {
@@ -58,13 +74,18 @@ class Loop final : private Watcher {
   static Loop& current();
   static Loop* try_current();
 
-  /// Runs until stop().
+  /// Runs until stop(). Throws what fail() was given, if it was.
   void run();
+  /// Runs until nothing keeps it alive, or stop(). Throws likewise.
+  void run_until_idle();
   /// Runs until `task` has ended; returns its result or throws its exception.
   template <class T>
   T run(Task<T> task, const char* name = "main");
   /// Loop thread only; from elsewhere post([&] { loop.stop(); }).
   void stop() { stopped_ = true; }
+  /// An exception that escaped a callback and that nobody listens for: stops the loop, and run()
+  /// throws it. Of several, the first. Loop thread only.
+  void fail(std::exception_ptr error);
   /// One turn: waits at most until the next timer, or not at all. For tests and embedding.
   void turn(bool may_wait);
 
@@ -98,6 +119,12 @@ class Loop final : private Watcher {
   /// closed.
   void unwatch(int fd, Watcher& watcher);
 
+  // What run_until_idle() and run_main() wait for: started ports, running worker threads.
+  void ref() { ++refs_; }
+  void unref() { --refs_; }
+  std::size_t refs() const { return refs_; }
+  void add_client(detail::LoopClient& client) { clients_.push_back(client); }
+
   void run_later(detail::ReadyNode& node) { ready_.push_back(node); }
   bool spend_budget() { return --budget_left_ > 0; }
 
@@ -111,6 +138,9 @@ class Loop final : private Watcher {
  private:
   void on_event(std::uint32_t events) override;
   int timeout_ms(TimePoint at) const;
+  void sleep(int timeout, TimePoint before);
+  bool spin();
+  void end_clients();
   void collect_inbox();
   void drain_inbox();
   void run_ready();
@@ -121,6 +151,10 @@ class Loop final : private Watcher {
   TimePoint now_;
   TimePoint turn_began_;
   bool stopped_ = false;
+  std::exception_ptr failure_;
+  std::size_t refs_ = 0;
+  int spin_credit_ = 0;
+  detail::List<detail::LoopClient> clients_;
   std::uint64_t wakes_ = 0;  // writes to wake_, made or about to be made
   int budget_left_ = budget;
   TimerWheel wheel_;
@@ -160,12 +194,27 @@ T Loop::run(Task<T> task, const char* name) {
   return root.take_result();
 }
 
-/// A program's main: makes a loop, runs the coroutine that `function` returns, returns its exit
-/// code.
+namespace detail {
+/// Says in the log what escaped a program's main.
+void report_uncaught(const std::exception_ptr& error);
+}  // namespace detail
+
+/// A program's main: makes a loop, runs the coroutine that `function` returns, then whatever still
+/// keeps the loop alive, and returns the coroutine's exit code. An exception that escapes becomes a
+/// log line and exit code 1.
 template <class Function>
 int run_main(Function function) {
   Loop loop;
-  return loop.run(function());
+  try {
+    const int code = loop.run(function());
+    loop.run_until_idle();
+    return code;
+  } catch (const detail::ExitRequest& request) {
+    return request.code;
+  } catch (...) {
+    detail::report_uncaught(std::current_exception());
+    return 1;
+  }
 }
 
 }  // namespace brigade

@@ -1,5 +1,7 @@
+#include <brigade/log.hpp>
 #include <brigade/loop.hpp>
 #include <brigade/result.hpp>
+#include <brigade/system.hpp>
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -26,6 +28,26 @@ std::uint64_t nanos(Duration duration) {
 detail::InboxNode* asleep() {
   static std::uint64_t mark = 0;
   return reinterpret_cast<detail::InboxNode*>(&mark);
+}
+
+// Waking a sleeping core takes some 30 us, so a loop whose mail comes quickly looks out for more
+// this long before it sleeps. (Karlin et al., "Empirical studies of competitive spinning for a
+// shared-memory multiprocessor", SOSP 1991: spinning for about as long as a sleep costs is never
+// much worse than knowing beforehand.)
+constexpr Duration spin_time = std::chrono::microseconds(40);
+// A sleep shorter than this that ended with mail is one that spinning might have saved.
+constexpr Duration short_sleep = std::chrono::microseconds(200);
+constexpr int spin_credit_limit = 16;
+
+bool can_spin() {
+  static const bool several = available_parallelism() > 1;
+  return several;
+}
+
+void relax() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#endif
 }
 
 class PostedFunction final : public detail::InboxNode {
@@ -63,7 +85,9 @@ Loop::Loop(LoopOptions options)
 }
 
 Loop::~Loop() {
+  end_clients();
   drain_inbox();
+  end_clients();  // of what that ran
   collect_inbox();
   while (detail::InboxNode* node = mail_first_) {
     mail_first_ = node->next_;
@@ -81,6 +105,10 @@ Loop::~Loop() {
   if (*link) *link = outer_;
 }
 
+void Loop::end_clients() {
+  while (detail::LoopClient* client = clients_.pop_front()) client->on_loop_end();
+}
+
 Loop& Loop::current() {
   if (!current_loop) throw std::logic_error("this thread runs no event loop (see run_main)");
   return *current_loop;
@@ -91,8 +119,20 @@ Loop* Loop::try_current() {
 }
 
 void Loop::run() {
-  stopped_ = false;
+  stopped_ = failure_ != nullptr;  // what failed before this counts
   while (!stopped_) turn(true);
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+void Loop::run_until_idle() {
+  stopped_ = failure_ != nullptr;
+  while (!stopped_ && refs_ > 0) turn(true);
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+void Loop::fail(std::exception_ptr error) {
+  if (!failure_) failure_ = std::move(error);
+  stop();
 }
 
 void Loop::turn(bool may_wait) {
@@ -100,15 +140,7 @@ void Loop::turn(bool may_wait) {
   end_turn(before);
   const int timeout = may_wait ? timeout_ms(before) : 0;
   if (timeout != 0) {
-    meter_->busy_since_ns.set(0);
-    detail::InboxNode* before_sleep = nullptr;
-    const bool sleeps = inbox_.compare_exchange_strong(before_sleep, asleep());
-    event_count_ = poller_->wait(events_, sleeps ? timeout : 0);
-    detail::InboxNode* mark = asleep();
-    if (sleeps && !inbox_.compare_exchange_strong(mark, nullptr)) ++wakes_;
-    now_ = clock_.now();
-    meter_->idle_ns.add(nanos(now_ - before));
-    meter_->busy_since_ns.set(nanos(now_.time_since_epoch()));
+    sleep(timeout, before);
   } else {
     now_ = before;
     event_count_ = poller_->wait(events_, 0);
@@ -127,6 +159,46 @@ void Loop::turn(bool may_wait) {
   const std::optional<std::uint64_t> next = wheel_.next();
   if (next && *next <= now_ms()) wheel_.advance(now_ms());
   run_ready();
+}
+
+void Loop::sleep(int timeout, TimePoint before) {
+  meter_->busy_since_ns.set(0);
+  if (spin_credit_ == 0 || !spin()) {
+    detail::InboxNode* empty = nullptr;
+    const bool sleeps = inbox_.compare_exchange_strong(empty, asleep());
+    event_count_ = poller_->wait(events_, sleeps ? timeout : 0);
+    detail::InboxNode* mark = asleep();
+    if (sleeps && !inbox_.compare_exchange_strong(mark, nullptr)) {
+      ++wakes_;
+      now_ = clock_.now();
+      if (now_ - before < short_sleep && can_spin() && spin_credit_ < spin_credit_limit) {
+        ++spin_credit_;
+      }
+    }
+  }
+  now_ = clock_.now();
+  meter_->idle_ns.add(nanos(now_ - before));
+  meter_->busy_since_ns.set(nanos(now_.time_since_epoch()));
+}
+
+// True when there is something to do. Looks at the descriptors, too, so that a request does not
+// wait for the end of a spin that is about mail.
+bool Loop::spin() {
+  const TimePoint until = monotonic_now() + spin_time;
+  do {
+    for (int round = 0; round < 64; ++round) {
+      if (inbox_.load(std::memory_order_relaxed)) {
+        event_count_ = poller_->wait(events_, 0);
+        spin_credit_ = spin_credit_limit;
+        return true;
+      }
+      relax();
+    }
+    event_count_ = poller_->wait(events_, 0);
+    if (event_count_ > 0) return true;
+  } while (monotonic_now() < until);
+  spin_credit_ -= std::min(spin_credit_, 2);
+  return false;
 }
 
 void Loop::end_turn(TimePoint at) {
@@ -262,6 +334,16 @@ std::vector<TaskInfo> Loop::tasks() {
          waiting ? waiting : ""});
   });
   return out;
+}
+
+void detail::report_uncaught(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& caught) {
+    log::error("uncaught exception: {}", caught.what());
+  } catch (...) {
+    log::error("uncaught exception that is not a std::exception");
+  }
 }
 
 }  // namespace brigade

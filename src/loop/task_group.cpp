@@ -57,6 +57,8 @@ void TaskGroup::retire(Member& member) {
     member.task.take_result();
   } catch (const Cancelled&) {
     // It was asked to end, and did.
+  } catch (const detail::ExitRequest&) {
+    Loop::current().fail(std::current_exception());
   } catch (...) {
     report(member.scope.name(), std::current_exception());
   }
