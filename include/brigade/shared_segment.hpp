@@ -23,9 +23,11 @@ class SharedSegment {
   static Result<SharedSegment> create(const std::string& name, std::size_t size);
 
   /// Maps a segment that another process made. Takes the descriptor in any case. Refuses one that
-  /// is not sealed against shrinking, growing and further seals, or not exactly `expected_size`
-  /// bytes.
+  /// is not sealed against shrinking, growing and further seals, not plain memory, or not exactly
+  /// `expected_size` bytes.
   static Result<SharedSegment> attach(Fd fd, std::size_t expected_size);
+  /// The same for a segment of any size, which is then for the caller to judge.
+  static Result<SharedSegment> attach(Fd fd);
 
   SharedSegment(SharedSegment&& other) noexcept
       : fd_(std::move(other.fd_)),

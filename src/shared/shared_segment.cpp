@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -30,6 +32,36 @@ Fd make_memfd(const std::string& name) {
   return Fd(fd);
 }
 
+/// The size of a segment that a peer sent, when it can be trusted to stay mappable.
+Result<std::size_t> size_of_sealed(const Fd& fd) {
+  // Seals before size: once the seals are seen the size cannot change, and without them any size we
+  // read could be gone a moment later.
+  const int seals = ::fcntl(fd.get(), F_GET_SEALS);
+  if (seals < 0) {
+    return Error::from_errno(errno, fmt::format("attach fd {}: not a shared segment", fd.get()));
+  }
+  if ((seals & kSeals) != kSeals) {
+    return Error(EPERM, fmt::format("attach fd {}: refused, its size is not sealed (seals {:#x}, "
+                                    "needed {:#x})",
+                                    fd.get(), seals, kSeals));
+  }
+  // A memfd of huge pages can be sealed as well, but a touch of it is a SIGBUS once the machine has
+  // no huge page left.
+  struct statfs system{};
+  if (::fstatfs(fd.get(), &system) != 0 || system.f_type != TMPFS_MAGIC) {
+    return Error(EINVAL, fmt::format("attach fd {}: refused, not plain memory (file system {:#x})",
+                                     fd.get(), static_cast<unsigned long>(system.f_type)));
+  }
+  struct stat status{};
+  if (::fstat(fd.get(), &status) != 0) {
+    return Error::from_errno(errno, fmt::format("attach fd {}: fstat", fd.get()));
+  }
+  if (status.st_size <= 0) {
+    return Error(EINVAL, fmt::format("attach fd {}: refused, it is empty", fd.get()));
+  }
+  return static_cast<std::size_t>(status.st_size);
+}
+
 }  // namespace
 
 Result<SharedSegment> SharedSegment::create(const std::string& name, std::size_t size) {
@@ -49,26 +81,19 @@ Result<SharedSegment> SharedSegment::create(const std::string& name, std::size_t
 }
 
 Result<SharedSegment> SharedSegment::attach(Fd fd, std::size_t expected_size) {
-  // Seals before size: once the seals are seen the size cannot change, and without them any size we
-  // read could be gone a moment later.
-  const int seals = ::fcntl(fd.get(), F_GET_SEALS);
-  if (seals < 0) {
-    return Error::from_errno(errno, fmt::format("attach fd {}: not a shared segment", fd.get()));
-  }
-  if ((seals & kSeals) != kSeals) {
-    return Error(EPERM, fmt::format("attach fd {}: refused, its size is not sealed (seals {:#x}, "
-                                    "needed {:#x})",
-                                    fd.get(), seals, kSeals));
-  }
-  struct stat status{};
-  if (::fstat(fd.get(), &status) != 0) {
-    return Error::from_errno(errno, fmt::format("attach fd {}: fstat", fd.get()));
-  }
-  if (expected_size == 0 || static_cast<std::size_t>(status.st_size) != expected_size) {
+  auto size = size_of_sealed(fd);
+  if (!size) return size.error();
+  if (*size != expected_size) {
     return Error(EINVAL, fmt::format("attach fd {}: refused, {} bytes where {} were expected",
-                                     fd.get(), status.st_size, expected_size));
+                                     fd.get(), *size, expected_size));
   }
   return map(std::move(fd), expected_size);
+}
+
+Result<SharedSegment> SharedSegment::attach(Fd fd) {
+  auto size = size_of_sealed(fd);
+  if (!size) return size.error();
+  return map(std::move(fd), *size);
 }
 
 Result<SharedSegment> SharedSegment::map(Fd fd, std::size_t size) {

@@ -86,6 +86,22 @@ TEST(SharedSegment, RefusesToAttachToAnotherSize) {
   EXPECT_FALSE(SharedSegment::attach(segment.fd().duplicate(), 0));
 }
 
+TEST(SharedSegment, AttachesToAnySizeWhenAskedTo) {
+  const SharedSegment segment = make(12'345);
+  EXPECT_EQ(SharedSegment::attach(segment.fd().duplicate()).value().size(), 12'345u);
+  Fd empty(::memfd_create("empty", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  ASSERT_EQ(::fcntl(empty.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), 0);
+  EXPECT_FALSE(SharedSegment::attach(std::move(empty)));
+}
+
+TEST(SharedSegment, RefusesToAttachToHugePages) {
+  constexpr off_t size = off_t{2} << 20;
+  Fd fd(::memfd_create("huge", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB));
+  if (!fd || ::ftruncate(fd.get(), size) != 0) GTEST_SKIP() << "this kernel has no huge pages";
+  ASSERT_EQ(::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), 0);
+  EXPECT_FALSE(SharedSegment::attach(std::move(fd)));
+}
+
 TEST(SharedSegment, RefusesToAttachToWhatIsNoMemory) {
   EXPECT_FALSE(SharedSegment::attach(Fd(::open("/dev/null", O_RDWR | O_CLOEXEC)), 4096));
   EXPECT_FALSE(SharedSegment::attach(Fd(), 4096));
