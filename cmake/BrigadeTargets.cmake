@@ -60,9 +60,9 @@ endfunction()
 # Headers only, and none of ours includes them: nothing for the installed package to find.
 find_package(CLI11 REQUIRED)
 
-brigade_component(core ROOMS base shared loop stats threads cluster
-  PACKAGES Threads fmt spdlog
-  PUBLIC fmt::fmt Threads::Threads PRIVATE spdlog::spdlog $<BUILD_INTERFACE:CLI11::CLI11>)
+brigade_component(core ROOMS base shared loop stats message threads cluster
+  PACKAGES Threads fmt spdlog "Boost 1.81 CONFIG"
+  PUBLIC fmt::fmt Threads::Threads Boost::headers PRIVATE spdlog::spdlog $<BUILD_INTERFACE:CLI11::CLI11>)
 # For apps as well, unlike the settings above: a worker that touches no database must not pay for
 # loading libsqlite3 at every start just because its program links brigade::app.
 target_link_options(brigade_core INTERFACE LINKER:--as-needed)
