@@ -13,7 +13,8 @@ struct PoolMeter {
   SharedCounter done;     // ended, failed ones included
   SharedCounter failed;   // ended with an exception
   SharedCounter refused;  // the queue was full
-  SharedCounter cpu_ns;   // CPU time spent in jobs
+  SharedCounter cpu_ns;   // CPU time spent in jobs, up to 1 ms behind
+  SharedCounter run_ns;   // time spent in jobs: far above cpu_ns, they wait for something
 };
 
 }  // namespace brigade

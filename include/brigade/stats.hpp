@@ -44,7 +44,9 @@ struct Pool {
   std::uint64_t failed = 0;
   /// Turned away because the queue was full.
   std::uint64_t refused = 0;
+  /// Time that jobs spent on a CPU, and on a thread. Far apart, they wait for something.
   double cpu_ms = 0;
+  double run_ms = 0;
 };
 
 /// Of requests, from the first byte read to the last byte written. Quantiles may be up to 1/32 too

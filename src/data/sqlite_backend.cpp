@@ -90,8 +90,9 @@ struct Core {
       : connections(std::move(file), options.busy_timeout, thread_count),
         threads({.max_queue = options.max_queue,
                  .name = "sqlite",
-                 .threads = thread_count,
                  // They wait for the disk, mostly; a nice value would only delay answers.
+                 .expect_blocking = true,
+                 .threads = thread_count,
                  .nice = 0}) {}
   Connections connections;
   ThreadPool threads;  // after what its jobs use

@@ -47,6 +47,7 @@ void add(Figures& to, const Figures& from) {
   to.pool.failed += from.pool.failed;
   to.pool.refused += from.pool.refused;
   to.pool.cpu_ms += from.pool.cpu_ms;
+  to.pool.run_ms += from.pool.run_ms;
 }
 
 Figures figures_of(const Slot& slot) {
@@ -66,6 +67,7 @@ Figures figures_of(const Slot& slot) {
   figures.pool.failed = slot.pool.failed.get();
   figures.pool.refused = slot.pool.refused.get();
   figures.pool.cpu_ms = to_ms(slot.pool.cpu_ns.get());
+  figures.pool.run_ms = to_ms(slot.pool.run_ns.get());
   return figures;
 }
 
@@ -81,6 +83,7 @@ void subtract_counters(Figures& from, const Figures& base) {
   from.pool.failed = minus(from.pool.failed, base.pool.failed);
   from.pool.refused = minus(from.pool.refused, base.pool.refused);
   from.pool.cpu_ms = std::max(0.0, from.pool.cpu_ms - base.pool.cpu_ms);
+  from.pool.run_ms = std::max(0.0, from.pool.run_ms - base.pool.run_ms);
 }
 
 Loop loop_of(const LoopFigures& figures, std::uint64_t now_ns) {

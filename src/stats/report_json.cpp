@@ -20,8 +20,8 @@ void write(Out out, const Figures& f) {
                  f.in_flight);
   fmt::format_to(out, R"("pool":{{"threads":{},"busy":{},"queued":{},)", f.pool.threads,
                  f.pool.busy, f.pool.queued);
-  fmt::format_to(out, R"("done":{},"failed":{},"refused":{},"cpu_ms":{:.3f}}},)", f.pool.done,
-                 f.pool.failed, f.pool.refused, f.pool.cpu_ms);
+  fmt::format_to(out, R"("done":{},"failed":{},"refused":{},"cpu_ms":{:.3f},"run_ms":{:.3f}}},)",
+                 f.pool.done, f.pool.failed, f.pool.refused, f.pool.cpu_ms, f.pool.run_ms);
   fmt::format_to(out, R"("latency":{{"count":{},"mean_ms":{:.3f},"p50_ms":{:.3f},)",
                  f.latency.count, f.latency.mean_ms, f.latency.p50_ms);
   fmt::format_to(out, R"("p90_ms":{:.3f},"p99_ms":{:.3f},"max_ms":{:.3f}}})", f.latency.p90_ms,

@@ -43,6 +43,7 @@ void copy_counters(const PoolFigures& from, PoolFigures& to) {
   to.failed.set(from.failed.get());
   to.refused.set(from.refused.get());
   to.cpu_ns.set(from.cpu_ns.get());
+  to.run_ns.set(from.run_ns.get());
 }
 
 void clear_gauges(Slot& slot) {

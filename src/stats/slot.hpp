@@ -22,7 +22,7 @@
 namespace brigade::stats {
 
 inline constexpr std::uint64_t kMagic = 0x0065'6461'6769'7262;  // "brigade"
-inline constexpr std::uint32_t kLayoutVersion = 1;
+inline constexpr std::uint32_t kLayoutVersion = 2;
 inline constexpr unsigned kMaxSlots = 256;
 inline constexpr unsigned kMaxListeners = 16;
 inline constexpr std::size_t kCacheLine = 64;

@@ -1,181 +1,244 @@
 #include "threads/pool_core.hpp"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
-#include <unistd.h>
-#include <brigade/system.hpp>
-
-#include <algorithm>
-#include <csignal>
-
-#include "base/cpu_time.hpp"
+#include <sched.h>
+#include <brigade/log.hpp>
 
 namespace brigade::detail {
 namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
-
-// A thread that has just worked looks for more work this long before it sleeps: waking a sleeping
-// core costs about three times as much.
-constexpr Duration spin_time = std::chrono::microseconds(10);
-
-void relax() {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#endif
-}
-
-ThreadPoolOptions filled(ThreadPoolOptions options) {
-  if (options.threads == 0) options.threads = available_parallelism();
-  options.nice = std::clamp(options.nice, 0, 19);
-  return options;
-}
+constexpr Duration between_overrun_lines = std::chrono::seconds(1);
 
 }  // namespace
 
-PoolCore::PoolCore(ThreadPoolOptions options)
-    : options_(filled(std::move(options))), meter_(options_.meter ? *options_.meter : own_meter_) {
-  // Signals are the loop's business: block them while threads inherit the mask. Not those that a
-  // fault raises: the kernel kills a process that blocks them, and no crash handler would run.
-  sigset_t blocked;
-  sigset_t before;
-  ::sigfillset(&blocked);
-  for (int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT}) {
-    ::sigdelset(&blocked, fault);
-  }
-  ::pthread_sigmask(SIG_SETMASK, &blocked, &before);
-  try {
-    for (unsigned index = 0; index < options_.threads; ++index) {
-      threads_.emplace_back([this, index] { thread_main(index); });
-    }
-  } catch (...) {  // no room for another thread: end those that are there, they use this object
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    end_threads();
-    throw;
-  }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  meter_.threads.add(options_.threads);
+PoolOutcome PoolCore::admit(TimePoint now) const {
+  if (closed_) return PoolOutcome::closed;
+  if (!has_room(queue_.size(), running_, size_, limit_)) return PoolOutcome::full;
+  if (crew_.alive == 0 && !backoff_.allows(now)) return PoolOutcome::unavailable;
+  return PoolOutcome::ended;
 }
 
-PoolCore::~PoolCore() {
-  end_threads();
-  meter_.threads.sub(options_.threads);
-}
-
-void PoolCore::end_threads() {
+PoolOutcome PoolCore::submit(PoolJob& job) {
+  job.queued_at = monotonic_now();
+  Call call;
   {
     const std::lock_guard lock(mutex_);
-    ending_ = true;
-    work_.notify_all();
+    const PoolOutcome outcome = admit(job.queued_at);
+    if (outcome != PoolOutcome::ended) {
+      ++refused_;
+      meter_.refused.add();
+      return outcome;
+    }
+    job.state_ = PoolJob::State::queued;
+    queue_.push(job);
+    queued_.store(queue_.size(), relaxed);
+    meter_.queued.add();
+    call = call_help(job.queued_at);
   }
-  for (std::thread& thread : threads_) thread.join();
+  answer(call);
+  return PoolOutcome::ended;
 }
 
-bool PoolCore::submit(PoolJob& job) {
-  const std::lock_guard lock(mutex_);
-  const std::size_t queued = queued_.load(relaxed);
-  if (closed_ || queued + running_ >= options_.threads + options_.max_queue) {
-    meter_.refused.add();
+PoolJob* PoolCore::take(Seat& seat, TimePoint now) {
+  while (QueuedJob* next = queue_.pop(now)) {
+    auto& job = static_cast<PoolJob&>(*next);
+    queued_.store(queue_.size(), relaxed);
+    meter_.queued.sub();
+    // The loop looks after deadlines, but it may be late itself.
+    if (now - job.queued_at > job.wait_deadline_) {
+      finish_unrun(job, PoolOutcome::wait_expired);
+      continue;
+    }
+    job.state_ = PoolJob::State::running;
+    job.started_at_ = now;
+    seat.job = &job;
+    ++seat.jobs;
+    ++running_;
+    if (!std::exchange(seat.counted, true)) meter_.busy.add();
+    return &job;
+  }
+  if (std::exchange(seat.counted, false)) meter_.busy.sub();
+  return nullptr;
+}
+
+bool PoolCore::settle(Seat& seat, PoolJob& job, bool succeeded) {
+  --running_;
+  seat.job = nullptr;
+  ++done_;
+  meter_.done.add();
+  if (!succeeded) {
+    ++failed_;
+    meter_.failed.add();
+  }
+  count(job.outcome_);
+  if (job.abandoned_) {
+    job.state_ = PoolJob::State::ended;
+    abandoned_.notify_all();
     return false;
   }
-  job.state_ = PoolJob::State::queued;
-  job.next_ = nullptr;
-  job.previous_ = last_;
-  (last_ ? last_->next_ : first_) = &job;
-  last_ = &job;
-  queued_.store(queued + 1, relaxed);
-  meter_.queued.add();
-  if (queued + 1 > spinning_) work_.notify_one();
+  job.state_ = PoolJob::State::delivered;
+  seat.handing_over.store(&job, relaxed);
   return true;
 }
 
-void PoolCore::unlink(PoolJob& job) {
-  (job.previous_ ? job.previous_->next_ : first_) = job.next_;
-  (job.next_ ? job.next_->previous_ : last_) = job.previous_;
-  queued_.store(queued_.load(relaxed) - 1, relaxed);
+void PoolCore::count(PoolOutcome outcome) {
+  switch (outcome) {
+    case PoolOutcome::wait_expired:
+    case PoolOutcome::run_expired:
+      ++expired_;
+      break;
+    case PoolOutcome::stopped:
+    case PoolOutcome::closed:
+      ++cancelled_;
+      break;
+    case PoolOutcome::unavailable:
+      ++refused_;
+      meter_.refused.add();
+      break;
+    case PoolOutcome::ended:
+    case PoolOutcome::full:
+      break;
+  }
+}
+
+void PoolCore::unqueue(PoolJob& job) {
+  queue_.remove(job);
+  queued_.store(queue_.size(), relaxed);
   meter_.queued.sub();
 }
 
+void PoolCore::finish_unrun(PoolJob& job, PoolOutcome outcome) {
+  job.outcome_ = outcome;
+  count(outcome);
+  job.state_ = PoolJob::State::delivered;
+  job.loop_->deliver(job);
+}
+
+std::size_t PoolCore::reject_all(PoolOutcome outcome) {
+  std::size_t rejected = 0;
+  while (QueuedJob* next = queue_.pop(TimePoint())) {
+    auto& job = static_cast<PoolJob&>(*next);
+    queued_.store(queue_.size(), relaxed);
+    meter_.queued.sub();
+    finish_unrun(job, outcome);
+    ++rejected;
+  }
+  return rejected;
+}
+
+std::stop_source PoolCore::ask_to_stop(PoolJob& job, PoolOutcome outcome) {
+  if (job.outcome_ == PoolOutcome::ended) job.outcome_ = outcome;
+  return job.stop_;
+}
+
 bool PoolCore::withdraw(PoolJob& job) {
+  std::stop_source source(std::nostopstate);
+  {
+    const std::lock_guard lock(mutex_);
+    if (job.state_ == PoolJob::State::queued) {
+      unqueue(job);
+      job.state_ = PoolJob::State::ended;
+      count(PoolOutcome::stopped);
+      note_changes();
+      return true;
+    }
+    if (job.state_ != PoolJob::State::running) return false;
+    source = ask_to_stop(job, PoolOutcome::stopped);
+  }
+  // Without the mutex, as what listens for it runs here and may use the pool; through a copy, as
+  // the job may be gone by now.
+  source.request_stop();
+  return false;
+}
+
+void PoolCore::stop(PoolJob& job) {
+  std::stop_source source(std::nostopstate);
+  {
+    const std::lock_guard lock(mutex_);
+    if (job.state_ == PoolJob::State::queued) {
+      unqueue(job);
+      finish_unrun(job, PoolOutcome::stopped);
+      note_changes();
+      return;
+    }
+    if (job.state_ != PoolJob::State::running) return;
+    source = ask_to_stop(job, PoolOutcome::stopped);
+  }
+  source.request_stop();
+}
+
+bool PoolCore::expire(PoolJob& job) {
   const std::lock_guard lock(mutex_);
   if (job.state_ != PoolJob::State::queued) return false;
-  unlink(job);
+  unqueue(job);
   job.state_ = PoolJob::State::ended;
+  job.outcome_ = PoolOutcome::wait_expired;
+  count(job.outcome_);
+  note_changes();
   return true;
+}
+
+std::optional<TimePoint> PoolCore::running_since(PoolJob& job) {
+  const std::lock_guard lock(mutex_);
+  if (job.state_ != PoolJob::State::running) return std::nullopt;
+  return job.started_at_;
+}
+
+void PoolCore::overrun(PoolJob& job, Duration ran) {
+  std::stop_source source(std::nostopstate);
+  std::string name;
+  {
+    const std::lock_guard lock(mutex_);
+    if (job.state_ != PoolJob::State::running) return;
+    source = ask_to_stop(job, PoolOutcome::run_expired);
+    name = job.describe();
+  }
+  source.request_stop();
+  log_overrun(name, ran, source.stop_possible());
+}
+
+void PoolCore::log_overrun(const std::string& job, Duration ran, bool can_be_asked) {
+  unsigned unsaid = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    const TimePoint now = monotonic_now();
+    if (now < next_overrun_line_) {
+      ++overruns_unsaid_;
+      return;
+    }
+    next_overrun_line_ = now + between_overrun_lines;
+    unsaid = std::exchange(overruns_unsaid_, 0);
+  }
+  log::warn("pool \"{}\": job \"{}\" still runs after {} ms, past its run deadline: {}{}",
+            options_.name, job, ran.count() / 1'000'000,
+            can_be_asked ? "asked to stop" : "it takes no std::stop_token and cannot be asked to",
+            unsaid == 0 ? "" : fmt::format(" ({} more since the last such line)", unsaid));
 }
 
 void PoolCore::abandon(PoolJob& job) {
   std::unique_lock lock(mutex_);
   if (job.state_ == PoolJob::State::queued) {
-    unlink(job);
+    unqueue(job);
+    job.state_ = PoolJob::State::ended;
+    count(PoolOutcome::stopped);
+    note_changes();
   } else if (job.state_ == PoolJob::State::running) {
     job.abandoned_ = true;
+    std::stop_source source = ask_to_stop(job, PoolOutcome::stopped);
+    lock.unlock();
+    source.request_stop();
+    lock.lock();
     abandoned_.wait(lock, [&job] { return job.state_ == PoolJob::State::ended; });
   } else if (job.state_ == PoolJob::State::delivered) {
-    lock.unlock();
-    job.loop_->withdraw(job);
-  }
-}
-
-void PoolCore::close() {
-  const std::lock_guard lock(mutex_);
-  closed_ = true;
-}
-
-std::size_t PoolCore::queued() {
-  return queued_.load(relaxed);
-}
-
-PoolJob* PoolCore::next_job() {
-  std::unique_lock lock(mutex_);
-  bool spun = false;
-  while (!first_ && !ending_) {
-    if (!spun) {
-      spun = true;
-      ++spinning_;
-      lock.unlock();
-      const TimePoint until = monotonic_now() + spin_time;
-      while (queued_.load(relaxed) == 0 && monotonic_now() < until) relax();
-      lock.lock();
-      --spinning_;
-      continue;
+    const Seat* giver = nullptr;
+    for (const auto& seat : seats_) {
+      if (seat->handing_over.load(std::memory_order_acquire) == &job) giver = seat.get();
     }
-    work_.wait(lock);
-  }
-  PoolJob* job = first_;
-  if (!job) return nullptr;
-  unlink(*job);
-  job->state_ = PoolJob::State::running;
-  ++running_;
-  return job;
-}
-
-void PoolCore::finish(PoolJob& job, bool succeeded) {
-  meter_.done.add();
-  if (!succeeded) meter_.failed.add();
-  const std::lock_guard lock(mutex_);
-  --running_;
-  if (job.abandoned_) {
-    job.state_ = PoolJob::State::ended;
-    abandoned_.notify_all();
-    return;
-  }
-  job.state_ = PoolJob::State::delivered;
-  job.loop_->deliver(job);
-}
-
-void PoolCore::thread_main(unsigned index) {
-  name_this_thread(fmt::format("{}-{}", options_.name, index));
-  // On Linux a nice value belongs to a thread. Raising it needs no privilege, so it cannot fail.
-  const auto self = static_cast<id_t>(::gettid());
-  ::setpriority(PRIO_PROCESS, self, ::getpriority(PRIO_PROCESS, self) + options_.nice);
-  while (PoolJob* job = next_job()) {
-    meter_.busy.add();
-    const std::uint64_t before = thread_cpu_ns();
-    const bool succeeded = job->work();
-    meter_.cpu_ns.add(thread_cpu_ns() - before);
-    meter_.busy.sub();
-    finish(*job, succeeded);
+    lock.unlock();
+    // A few instructions, unless the thread has just lost its CPU.
+    while (giver && giver->handing_over.load(std::memory_order_acquire) == &job) ::sched_yield();
+    job.loop_->withdraw(job);
   }
 }
 

@@ -30,8 +30,14 @@ WorkerReport make_worker(std::uint64_t id) {
   worker.bytes_in = 1000;
   worker.bytes_out = 2000;
   worker.in_flight = 2;
-  worker.pool = {
-      .threads = 2, .busy = 1, .queued = 3, .done = 8, .failed = 1, .refused = 6, .cpu_ms = 12.25};
+  worker.pool = {.threads = 2,
+                 .busy = 1,
+                 .queued = 3,
+                 .done = 8,
+                 .failed = 1,
+                 .refused = 6,
+                 .cpu_ms = 12.25,
+                 .run_ms = 20.5};
   worker.latency = {
       .count = 100, .mean_ms = 0.4, .p50_ms = 0.25, .p90_ms = 1, .p99_ms = 2, .max_ms = 3};
   return worker;
@@ -51,14 +57,14 @@ TEST(ReportJson, IsWhatTheDocumentationShows) {
             R"("responses":{"1xx":0,"2xx":90,"3xx":5,"4xx":4,"5xx":1},)"
             R"("bytes_in":1000,"bytes_out":2000,"in_flight":2,)"
             R"("pool":{"threads":2,"busy":1,"queued":3,"done":8,"failed":1,"refused":6,)"
-            R"("cpu_ms":12.250},)"
+            R"("cpu_ms":12.250,"run_ms":20.500},)"
             R"("latency":{"count":100,"mean_ms":0.400,"p50_ms":0.250,"p90_ms":1.000,)"
             R"("p99_ms":2.000,"max_ms":3.000}}],)"
             R"("totals":{"workers":0,"restarts":0,"connections":{"open":0,"total":0},"requests":0,)"
             R"("responses":{"1xx":0,"2xx":0,"3xx":0,"4xx":0,"5xx":0},)"
             R"("bytes_in":0,"bytes_out":0,"in_flight":0,)"
             R"("pool":{"threads":0,"busy":0,"queued":0,"done":0,"failed":0,"refused":0,)"
-            R"("cpu_ms":0.000},)"
+            R"("cpu_ms":0.000,"run_ms":0.000},)"
             R"("latency":{"count":0,"mean_ms":0.000,"p50_ms":0.000,"p90_ms":0.000,)"
             R"("p99_ms":0.000,"max_ms":0.000}}})");
 }

@@ -49,6 +49,7 @@ TEST(Report, ShowsAWorkersFigures) {
   slot.pool.threads.add(2);
   slot.pool.refused.add(7);
   slot.pool.cpu_ns.add(5 * kMs);
+  slot.pool.run_ns.add(8 * kMs);
   const Report report = read(board);
   ASSERT_EQ(report.workers.size(), 1u);
   const WorkerReport& worker = report.workers[0];
@@ -66,6 +67,7 @@ TEST(Report, ShowsAWorkersFigures) {
   EXPECT_EQ(worker.in_flight, 2u);
   EXPECT_EQ(worker.pool.refused, 7u);
   EXPECT_DOUBLE_EQ(worker.pool.cpu_ms, 5);
+  EXPECT_DOUBLE_EQ(worker.pool.run_ms, 8);
   EXPECT_EQ(worker.latency.count, 4u);
   EXPECT_DOUBLE_EQ(worker.latency.p50_ms, 2);
   EXPECT_DOUBLE_EQ(worker.latency.mean_ms, 2);

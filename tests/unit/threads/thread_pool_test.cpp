@@ -219,7 +219,7 @@ TEST_F(ThreadPoolTest, AskingAgainAndAgainLetsTheLoopTurn) {
   loop.run(join(group));
 }
 
-TEST_F(ThreadPoolTest, CloseRefusesNewJobsAndRunsThoseInside) {
+TEST_F(ThreadPoolTest, StopAcceptingRefusesNewJobsAndRunsThoseInside) {
   ThreadPool pool({.threads = 1});
   Blocker blocker;
   int ran = 0;
@@ -227,7 +227,7 @@ TEST_F(ThreadPoolTest, CloseRefusesNewJobsAndRunsThoseInside) {
   group.spawn(block(pool, blocker));
   group.spawn(
       [](ThreadPool own, int& out) -> Task<> { out = co_await own.run(add, 1, 2); }(pool, ran));
-  pool.close();
+  pool.stop_accepting();
   loop.run([](ThreadPool own) -> Task<> {
     auto refused = co_await own.try_run(add, 1, 1);
     EXPECT_FALSE(refused.ok());
