@@ -83,6 +83,9 @@ struct PrimaryOptions {
   /// How long a draining worker leaves an idle connection open, in case a request is on its way. It
   /// answers that one with `Connection: close`. At a stop it is a quarter of it.
   Duration drain_quiet = std::chrono::seconds(1);
+  /// What all buffers of cluster::shared_buffer may have together, by their maximum sizes. A worker
+  /// that asks for more is refused.
+  std::size_t max_shared_bytes = std::size_t{1} << 30;
 };
 
 /// Supervises workers. Makes a loop for its thread unless there is one. One per process.

@@ -60,9 +60,9 @@ class Reader {
 
 bool known(std::uint8_t type) {
   return (type >= static_cast<std::uint8_t>(MessageType::online) &&
-          type <= static_cast<std::uint8_t>(MessageType::goodbye)) ||
-         type == static_cast<std::uint8_t>(MessageType::listen_reply) ||
-         type == static_cast<std::uint8_t>(MessageType::drain);
+          type <= static_cast<std::uint8_t>(MessageType::share)) ||
+         (type >= static_cast<std::uint8_t>(MessageType::listen_reply) &&
+          type <= static_cast<std::uint8_t>(MessageType::share_reply));
 }
 
 }  // namespace
@@ -126,6 +126,28 @@ std::optional<Drain> Drain::decode(std::string_view body) {
   Drain out;
   Reader in(body);
   if (!in.number(out.quiet_ms) || !in.number(out.deadline_ms) || !in.at_end()) return std::nullopt;
+  return out;
+}
+
+std::string Share::encode() const {
+  return Writer().text(name).number(size).number(max_size).take();
+}
+std::optional<Share> Share::decode(std::string_view body) {
+  Share out;
+  Reader in(body);
+  if (!in.text(out.name) || !in.number(out.size) || !in.number(out.max_size) || !in.at_end()) {
+    return std::nullopt;
+  }
+  return out;
+}
+
+std::string ShareReply::encode() const {
+  return Writer().number(error).text(text).take();
+}
+std::optional<ShareReply> ShareReply::decode(std::string_view body) {
+  ShareReply out;
+  Reader in(body);
+  if (!in.number(out.error) || !in.text(out.text) || !in.at_end()) return std::nullopt;
   return out;
 }
 

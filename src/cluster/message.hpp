@@ -24,9 +24,11 @@ enum class MessageType : std::uint8_t {
   listening = 3,  // Address: serves on it
   failed = 4,     // text: cannot start, and why
   goodbye = 5,    // leaves of its own will
+  share = 6,      // Share: wants a shared buffer
   // primary → worker
   listen_reply = 64,  // ListenReply, with the socket
   drain = 65,         // Drain
+  share_reply = 66,   // ShareReply, with the buffer
 };
 
 struct Message {
@@ -69,6 +71,23 @@ struct Drain {
 
   std::string encode() const;
   static std::optional<Drain> decode(std::string_view body);
+};
+
+struct Share {
+  std::string name;
+  std::uint64_t size = 0;      // bytes
+  std::uint64_t max_size = 0;  // bytes; 0: it does not grow
+
+  std::string encode() const;
+  static std::optional<Share> decode(std::string_view body);
+};
+
+struct ShareReply {
+  std::int32_t error = 0;  // errno; the text says what to do
+  std::string text;
+
+  std::string encode() const;
+  static std::optional<ShareReply> decode(std::string_view body);
 };
 
 }  // namespace brigade::cluster::detail

@@ -84,6 +84,7 @@ class PrimaryCore {
   // primary_messages.cpp: what workers say
   void received(WorkerProcess& worker, Message message);
   void listen_for(WorkerProcess& worker, const Message& message);
+  void share_with(WorkerProcess& worker, const Message& message);
   void now_listening(WorkerProcess& worker, const std::string& address);
 
   // primary_reload.cpp

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "cluster/primary_core.hpp"
+#include "cluster/shared_names.hpp"
 
 namespace brigade::cluster::detail {
 
@@ -27,8 +28,11 @@ void PrimaryCore::received(WorkerProcess& worker, Message message) {
       worker.said_goodbye = true;
       worker.replace = false;
       return;
+    case MessageType::share:
+      return share_with(worker, message);
     case MessageType::listen_reply:
     case MessageType::drain:
+    case MessageType::share_reply:
       return;  // ours to say, not theirs
   }
 }
@@ -66,6 +70,22 @@ void PrimaryCore::listen_for(WorkerProcess& worker, const Message& message) {
         reply.text = "the primary has no file descriptors left (ulimit -n)";
       }
     }
+  }
+  answer.body = reply.encode();
+  worker.channel->send(std::move(answer));
+}
+
+void PrimaryCore::share_with(WorkerProcess& worker, const Message& message) {
+  ShareReply reply;
+  Message answer{MessageType::share_reply, message.sequence, {}, Fd()};
+  const auto wanted = Share::decode(message.body);
+  if (!wanted) {
+    reply = {EINVAL, "the primary did not understand the request for a shared buffer"};
+  } else if (auto buffer = SharedNames::instance().get(*wanted, options_.max_shared_bytes)) {
+    answer.fd = buffer->fd().duplicate();
+    if (!answer.fd) reply = {EMFILE, "the primary has no file descriptors left (ulimit -n)"};
+  } else {
+    reply = {buffer.error().code(), buffer.error().message()};
   }
   answer.body = reply.encode();
   worker.channel->send(std::move(answer));

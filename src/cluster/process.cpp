@@ -57,19 +57,16 @@ void Process::stop_signal(int signal) {
 void Process::lost_primary(const char* error) {
   log::warn("the primary is gone{}{}: finishing and leaving", error ? ", it " : "",
             error ? error : "");
-  for (auto& [sequence, pending] : pending_) {
-    pending->reply.body = ListenReply{EPIPE, "the primary is gone", 0}.encode();
-    pending->answered.set();
-  }
+  for (auto& [sequence, pending] : pending_) pending->answered.set();
   pending_.clear();
   drain(own_quiet, own_deadline, false);
 }
 
 void Process::received(Message message) {
-  if (message.type == MessageType::listen_reply) {
+  if (message.type == MessageType::listen_reply || message.type == MessageType::share_reply) {
     const auto found = pending_.find(message.sequence);
     if (found == pending_.end())
-      return;  // nobody waits any more: the socket is closed with `message`
+      return;  // nobody waits any more: the descriptor is closed with `message`
     found->second->reply = std::move(message);
     found->second->answered.set();
     pending_.erase(found);
@@ -79,6 +76,23 @@ void Process::received(Message message) {
     drain(std::chrono::milliseconds(order->quiet_ms), std::chrono::milliseconds(order->deadline_ms),
           false);
   }
+}
+
+Task<Result<Message>> Process::ask(MessageType type, std::string body) {
+  if (!channel_) co_return Error(ENOTCONN, "this thread has no channel to a primary");
+  Pending pending;
+  const std::uint32_t sequence = next_sequence_++;
+  pending_.emplace(sequence, &pending);
+  struct Forget {
+    Process& process;
+    std::uint32_t sequence;
+    ~Forget() { process.pending_.erase(sequence); }
+  } forget{*this, sequence};
+  channel_->send({type, sequence, std::move(body), Fd()});
+  if (!channel_->open()) co_return Error(EPIPE, "the primary is gone");
+  co_await pending.answered.wait();
+  if (!pending.reply) co_return Error(EPIPE, "the primary is gone");
+  co_return std::move(*pending.reply);
 }
 
 Task<Result<Process::Socket>> Process::listen(std::string host, std::uint16_t port, int backlog) {
@@ -107,24 +121,15 @@ Task<Result<Process::Socket>> Process::listen(std::string host, std::uint16_t po
     claim.process = nullptr;
     co_return Socket{std::move(socket->fd), std::move(socket->address), board ? *board : 0};
   }
-  Pending pending;
-  const std::uint32_t sequence = next_sequence_++;
-  pending_.emplace(sequence, &pending);
-  struct Forget {
-    Process& process;
-    std::uint32_t sequence;
-    ~Forget() { process.pending_.erase(sequence); }
-  } forget{*this, sequence};
-  channel_->send({MessageType::listen, sequence, wanted.encode(), Fd()});
-  if (!channel_->open()) co_return Error(EPIPE, "the primary is gone");
-  co_await pending.answered.wait();
-  const auto reply = ListenReply::decode(pending.reply.body);
-  if (!reply || (reply->error == 0 && !pending.reply.fd)) {
+  auto answer = co_await ask(MessageType::listen, wanted.encode());
+  if (!answer) co_return answer.error();
+  const auto reply = ListenReply::decode(answer->body);
+  if (!reply || (reply->error == 0 && !answer->fd)) {
     co_return Error(EPROTO, "the primary's answer makes no sense");
   }
   if (reply->error != 0) co_return Error(reply->error, reply->text);
   claim.process = nullptr;
-  co_return Socket{std::move(pending.reply.fd), reply->text, reply->board % stats::kMaxListeners};
+  co_return Socket{std::move(answer->fd), reply->text, reply->board % stats::kMaxListeners};
 }
 
 void Process::unlisten(const std::string& host, std::uint16_t port) {
@@ -132,6 +137,7 @@ void Process::unlisten(const std::string& host, std::uint16_t port) {
 }
 
 void Process::listening(const std::string& address) {
+  has_listened_ = true;
   if (channel_) channel_->send({MessageType::listening, 0, address, Fd()});
   if (on_listening) on_listening(address);
 }

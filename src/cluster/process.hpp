@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -54,6 +55,11 @@ class Process {
   void unlisten(const std::string& host, std::uint16_t port);
   /// Tells the primary that it serves now. The first of these makes the worker ready.
   void listening(const std::string& address);
+  /// What goes wrong from then on is not a failed start.
+  bool has_listened() const { return has_listened_; }
+
+  /// Sends a request to the primary and waits for its answer, of whatever type.
+  Task<Result<Message>> ask(MessageType type, std::string body);
 
   void add(Drainable& member);
   bool draining() const { return draining_; }
@@ -70,9 +76,10 @@ class Process {
   std::function<void(const std::string&)> on_listening;
 
  private:
+  bool has_listened_ = false;
   struct Pending {
     Event answered;
-    Message reply{MessageType::listen_reply, 0, {}, Fd()};
+    std::optional<Message> reply;  // none: the primary is gone
   };
 
   void received(Message message);

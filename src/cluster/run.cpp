@@ -66,6 +66,25 @@ int run_primary(const RunOptions& options, unsigned workers) {
   return primary.run();
 }
 
+// An exception came up to here: the start failed or, later, a loop did (Loop::fail).
+int report_end(detail::Process& process, bool worker, const std::exception_ptr& error) {
+  if (process.has_listened()) {
+    brigade::detail::report_uncaught(error);
+    return 1;
+  }
+  std::string text = "an exception that is not a std::exception";
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& caught) {
+    text = caught.what();
+  } catch (...) {
+    // It says no more.
+  }
+  process.failed(text);
+  if (!worker) log::error("cannot start: {}", text);
+  return 1;
+}
+
 int serve_here(const RunOptions& options, const Place& place,
                const std::function<int(const Place&)>& serve) {
   const bool worker = is_worker();
@@ -93,15 +112,8 @@ int serve_here(const RunOptions& options, const Place& place,
   }
   try {
     return serve(place);
-  } catch (const std::exception& error) {
-    process->failed(error.what());
-    if (!worker) log::error("cannot start: {}", error.what());
-    return 1;
   } catch (...) {
-    constexpr const char* text = "an exception that is not a std::exception";
-    process->failed(text);
-    if (!worker) log::error("cannot start: {}", text);
-    return 1;
+    return report_end(*process, worker, std::current_exception());
   }
 }
 

@@ -42,6 +42,7 @@ int Server::run() {
     Loop::current().run(serve(), "serve");
     return 0;
   } catch (const ErrorException& error) {
+    if (process->has_listened()) throw;
     process->failed(error.what());
     if (!process->has_primary()) log::error("{}", error.what());
     return 1;

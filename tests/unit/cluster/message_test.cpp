@@ -84,7 +84,7 @@ TEST(Message, IsRefusedWhenItsTypeIsUnknown) {
     frame[type_at] = static_cast<char>(type);
     if (decode(frame)) ++known;
   }
-  EXPECT_EQ(known, 7);
+  EXPECT_EQ(known, 9);
 }
 
 TEST(Message, IsRefusedWhenItsSizeIsNotThePackets) {
@@ -149,6 +149,29 @@ TEST(ListenReply, ComesBackWholeOrNotAtAll) {
   EXPECT_EQ(back->error, 98);
   EXPECT_EQ(back->text, "in use");
   EXPECT_EQ(back->board, 15U);
+}
+
+TEST(Share, ComesBackWholeOrNotAtAll) {
+  const Share share{"hits", 8, std::uint64_t{1} << 40};
+  expect_whole_or_nothing(share);
+  const auto back = Share::decode(share.encode());
+  EXPECT_EQ(back->name, "hits");
+  EXPECT_EQ(back->size, 8U);
+  EXPECT_EQ(back->max_size, std::uint64_t{1} << 40);
+}
+
+TEST(Share, IsRefusedWithANameThatClaimsToBeLongerThanTheFrame) {
+  std::string bytes = Share{"hits", 8, 0}.encode();
+  bytes[3] = '\x7f';  // the highest byte of the name's length
+  EXPECT_FALSE(Share::decode(bytes));
+}
+
+TEST(ShareReply, ComesBackWholeOrNotAtAll) {
+  const ShareReply reply{28, "no room"};
+  expect_whole_or_nothing(reply);
+  const auto back = ShareReply::decode(reply.encode());
+  EXPECT_EQ(back->error, 28);
+  EXPECT_EQ(back->text, "no room");
 }
 
 TEST(Drain, ComesBackWholeOrNotAtAll) {

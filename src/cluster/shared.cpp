@@ -1,0 +1,69 @@
+#include <brigade/cluster.hpp>
+#include <brigade/cluster_shared.hpp>
+#include <brigade/loop.hpp>
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <limits>
+#include <memory>
+
+#include "cluster/process.hpp"
+#include "cluster/role.hpp"
+#include "cluster/shared_names.hpp"
+
+namespace brigade::cluster {
+namespace {
+
+/// The main thread's process object, and with it the channel to the primary, until its loop ends:
+/// it must not go with the last wait, before a server has joined it.
+class Kept final : public brigade::detail::LoopClient {
+ public:
+  explicit Kept(std::shared_ptr<detail::Process> process) : process_(std::move(process)) {
+    Loop::current().add_client(*this);
+  }
+  void on_loop_end() override { delete this; }
+
+ private:
+  std::shared_ptr<detail::Process> process_;
+};
+
+std::shared_ptr<detail::Process> main_threads_process() {
+  static std::weak_ptr<detail::Process> kept;
+  std::shared_ptr<detail::Process> out = kept.lock();
+  if (out) return out;
+  kept = out = detail::Process::join();
+  new Kept(out);  // deletes itself
+  return out;
+}
+
+}  // namespace
+
+Task<Result<SharedBuffer>> shared_buffer(std::string name, std::size_t size,
+                                         SharedOptions options) {
+  const detail::Share wanted{std::move(name), size, options.max_size};
+  detail::SharedNames& names = detail::SharedNames::instance();
+  // What the program itself wants is its own affair: the limit is for what workers ask.
+  if (is_primary()) co_return names.get(wanted, std::numeric_limits<std::size_t>::max());
+  auto found = names.find(wanted);
+  if (!found) co_return found.error();
+  if (*found) co_return std::move(**found);
+  if (::gettid() != ::getpid()) {
+    co_return Error(ENOTCONN, "shared buffer \"" + wanted.name +
+                                  "\": ask for it on the worker's main thread first, it has the "
+                                  "channel to the primary; then every thread gets it");
+  }
+  const auto process = main_threads_process();
+  auto answer = co_await process->ask(detail::MessageType::share, wanted.encode());
+  if (!answer) co_return answer.error();
+  const auto reply = detail::ShareReply::decode(answer->body);
+  if (!reply || answer->type != detail::MessageType::share_reply) {
+    co_return Error(EPROTO, "the primary's answer makes no sense");
+  }
+  if (reply->error != 0) co_return Error(reply->error, reply->text);
+  auto buffer = SharedBuffer::attach(std::move(answer->fd));
+  if (!buffer) co_return buffer.error();
+  co_return names.add(wanted, std::move(*buffer));
+}
+
+}  // namespace brigade::cluster
