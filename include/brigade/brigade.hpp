@@ -2,13 +2,25 @@
 #pragma once
 
 #include <brigade/app.hpp>
+#include <brigade/atomics.hpp>
+#include <brigade/broadcast_channel.hpp>
 #include <brigade/cluster.hpp>
+#include <brigade/cluster_shared.hpp>
+#include <brigade/environment_data.hpp>
 #include <brigade/event.hpp>
+#include <brigade/locks.hpp>
 #include <brigade/log.hpp>
+#include <brigade/message_port.hpp>
+#include <brigade/shared_array.hpp>
+#include <brigade/shared_ring.hpp>
 #include <brigade/sleep.hpp>
 #include <brigade/system.hpp>
 #include <brigade/task_group.hpp>
+#include <brigade/thread_messages.hpp>
+#include <brigade/thread_run.hpp>
+#include <brigade/wait_async.hpp>
 #include <brigade/when.hpp>
+#include <brigade/worker_thread.hpp>
 
 namespace brigade {
 

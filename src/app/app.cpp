@@ -7,6 +7,7 @@
 #include <boost/json/value.hpp>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "cluster/own_slot.hpp"
 #include "stats/report.hpp"
@@ -65,6 +66,7 @@ ThreadPool App::pool(ThreadPoolOptions options) {
   if (options.threads == 0) {
     options.threads = std::max(1U, available_parallelism() / cluster::worker_count());
   }
+  if (const char* nice = std::getenv("BRIGADE_POOL_NICE")) options.nice = std::atoi(nice);
   if (!options.meter) options.meter = &cluster::detail::own_slot().figures().pool;
   return ThreadPool(std::move(options));
 }
