@@ -3,6 +3,7 @@
 
 #include <brigade/app.hpp>
 #include <brigade/atomics.hpp>
+#include <brigade/blocking.hpp>
 #include <brigade/broadcast_channel.hpp>
 #include <brigade/cluster.hpp>
 #include <brigade/cluster_shared.hpp>

@@ -2,7 +2,7 @@
 //
 //     MessageChannel channel;
 //     auto thread = threads::run(crunch, std::move(channel.port2));     // take one end along
-//     channel.port1.post_message(Job{.id = 7});                                 // any described
+//     channel.port1.post_message(Job{.id = 7}).value();                         // any described
 //     type while (auto done = co_await channel.port1.receive<Done>()) { … }  // until the other end
 //     closes
 //
@@ -46,7 +46,8 @@ class MessagePort {
   /// False for a port that was moved from, posted away, or closed here.
   explicit operator bool() const;
 
-  /// Sends a message: anything that to_value() takes. It is moved only when this succeeds. Never
+  /// Sends a message: anything that to_value() takes. A Value is moved only when this succeeds; of
+  /// another type that is given as an rvalue, what was moved into the message is gone then. Never
   /// waits. Errors: EPIPE when an end is closed, EAGAIN when the queue is full, EINVAL for a
   /// message that cannot travel: too deep or large, a closed port or descriptor in it, or this
   /// channel's own.

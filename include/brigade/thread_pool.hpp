@@ -1,6 +1,6 @@
 // CPU work off the loop: a bounded pool of threads that is made once and reused.
 //
-//     ThreadPool pool({.threads = 2, .max_queue = 256});
+//     ThreadPool pool({.max_queue = 256, .threads = 2});
 //     auto small = co_await pool.run(thumbnail, std::move(image), 200);
 //
 // A job is a plain function and arguments that it owns. It runs on one of the pool's threads; its

@@ -7,7 +7,7 @@
 // and in the thread:
 //
 //     Task<> counter(int from) {                                   // worker_data, converted
-//       threads::parent_port().post_message(from + 1);
+//       threads::parent_port().post_message(from + 1).value();
 //       co_return;
 //     }
 //

@@ -57,6 +57,9 @@ void Thread::Free::operator()(State* state) const {
 
 void* Thread::entry(void* argument) {
   auto* state = static_cast<State*>(argument);
+  // Again: a sanitizer's pthread_create puts its own mask in place of the attribute's.
+  const sigset_t mask = all_but_faults();
+  ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
   if (!state->options.name.empty()) name_this_thread(state->options.name);
   state->tid.store(::gettid(), std::memory_order_release);
   state->tid.notify_all();

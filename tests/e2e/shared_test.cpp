@@ -142,7 +142,8 @@ TEST_F(SharedMemory, CostsThePrimaryOneDescriptorPerName) {
   const std::size_t before = count_descriptors(server.pid());
   kill_all(server);
   add_on_both(server, sum);
-  EXPECT_TRUE(eventually([&] { return count_descriptors(server.pid()) == before; }))
+  // At most: one of an answer may still have been on its way to a worker before.
+  EXPECT_TRUE(eventually([&] { return count_descriptors(server.pid()) <= before; }))
       << count_descriptors(server.pid()) << " instead of " << before;
 }
 

@@ -30,7 +30,8 @@ Task<> answer(std::int64_t seed) {
   for (int i = 0; i < messages; ++i) {
     auto message = co_await threads::parent_port().receive();
     if (!message) co_return;
-    (void)threads::parent_port().post_message(std::move(*message));
+    auto sent = co_await threads::parent_port().send(std::move(*message));
+    if (!sent) co_return;
     if (dice.chance(1)) threads::print("a line of output");
     if (dice.below(200) == 0) throw Broken();
   }

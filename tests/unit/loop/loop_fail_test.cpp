@@ -65,8 +65,8 @@ TEST_F(LoopFailTest, FailureIsThrownOnceAndTheLoopCanBeRunAgain) {
 }
 
 TEST_F(LoopFailTest, FailureBeforeTheRunEndsItAtOnce) {
+  bool turned = false;  // before the loop, which runs what is left when it goes
   FakeLoop fake;
-  bool turned = false;
   fake.loop.post([&] { turned = true; });
   fake.loop.fail(error("broken"));
   EXPECT_EQ(thrown_by([&] { fake.loop.run(); }), "broken");

@@ -225,6 +225,7 @@ TEST_F(ThreadRunTest, AsksTheThreadToStopAndWaitsWhenItsFrameIsDestroyed) {
   std::atomic<bool> ended{false};
   Loop loop;
   {
+    brigade::detail::TaskScope scope("destroyed", nullptr);
     auto task = [](std::atomic<bool>& has_begun, std::atomic<bool>& has_ended) -> Task<> {
       const Counted counted;
       co_await threads::run([&] {
@@ -234,7 +235,6 @@ TEST_F(ThreadRunTest, AsksTheThreadToStopAndWaitsWhenItsFrameIsDestroyed) {
       });
       ADD_FAILURE() << "it was destroyed";
     }(begun, ended);
-    brigade::detail::TaskScope scope("destroyed", nullptr);
     ASSERT_FALSE(task.start(nullptr, &scope));
     while (!begun) std::this_thread::yield();
   }
@@ -246,10 +246,10 @@ TEST_F(ThreadRunTest, MayBeDestroyedWhenItsResultIsOnItsWay) {
   Loop loop;
   for (int round = 0; round < 20; ++round) {
     std::atomic<bool> done{false};
+    brigade::detail::TaskScope scope("destroyed", nullptr);
     auto task = [](std::atomic<bool>& is_done) -> Task<> {
       co_await threads::run([&is_done] { is_done = true; });
     }(done);
-    brigade::detail::TaskScope scope("destroyed", nullptr);
     ASSERT_FALSE(task.start(nullptr, &scope));
     while (!done) std::this_thread::yield();
   }

@@ -259,8 +259,8 @@ TEST_F(WaitAsyncTest, MayBeDestroyedAtAnyTime) {
     TaskGroup staying;
     std::vector<int> order;
     {
-      Task<WaitResult> destroyed = wait_for_zero(array, round % 3 == 0 ? 1ms : Duration(1h));
       detail::TaskScope scope("destroyed", nullptr);
+      Task<WaitResult> destroyed = wait_for_zero(array, round % 3 == 0 ? 1ms : Duration(1h));
       destroyed.start(nullptr, &scope);
       staying.spawn(note_order(array, order, 2));
       EXPECT_EQ(atomics::notify(cell, 1), 1);

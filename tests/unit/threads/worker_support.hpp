@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <iterator>
 #include <string>
+#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
