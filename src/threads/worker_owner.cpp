@@ -24,6 +24,10 @@ std::shared_ptr<Environment> environment_for(WorkerOptions& options) {
 WorkerOwner::WorkerOwner(std::unique_ptr<ThreadEntry> entry, WorkerOptions options)
     : core_(std::make_shared<WorkerCore>(std::move(options.name), options.max_queue)),
       flush_(*this) {
+  // Ports leave this thread with their queues, without the handlers that they had here.
+  if (Result<void> good = brigade::detail::detach_ports(options.worker_data.value); !good) {
+    throw MessageError(good.error());
+  }
   // Shared, because std::function copies what it holds; the thread empties it.
   auto start =
       std::make_shared<WorkerStart>(WorkerStart{.core = core_,

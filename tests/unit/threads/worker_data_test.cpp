@@ -139,6 +139,22 @@ TEST_F(WorkerDataTest, CarriesPortsDescriptorsAndSharedMemory) {
   });
 }
 
+TEST_F(WorkerDataTest, PortInItLosesTheHandlerThatItHadHere) {
+  run([&]() -> Task<> {
+    MessageChannel channel;
+    channel.port2.on_message([](Value) { ADD_FAILURE() << "it has gone to the thread"; });
+    Worker worker(
+        [](MessagePort port) -> Task<> {
+          auto message = co_await port.receive();
+          port.post_message(std::move(*message)).value();
+        },
+        {.worker_data = std::move(channel.port2)});
+    channel.port1.post_message("late").value();
+    EXPECT_EQ(co_await channel.port1.receive<std::string>(), "late");
+    co_await worker.exited();
+  });
+}
+
 TEST_F(WorkerDataTest, PortInItIsClosedWhenTheThreadCannotStart) {
 #ifdef BRIGADE_SANITIZED
   GTEST_SKIP() << "a sanitizer reports the failed mapping itself";
