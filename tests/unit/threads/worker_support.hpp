@@ -105,7 +105,13 @@ class WorkerFixture : public NothingLeft {
     if constexpr (!std::is_void_v<T>) co_return std::get<0>(std::move(first));
   }
 
-  std::ptrdiff_t threads_ = entries_of("/proc/self/task");
+  // ThreadSanitizer starts a thread of its own with the first of a process.
+  static std::ptrdiff_t threads_now() {
+    static const bool first = (std::thread([] {}).join(), true);
+    return first ? entries_of("/proc/self/task") : 0;
+  }
+
+  std::ptrdiff_t threads_ = threads_now();
   std::ptrdiff_t descriptors_ = entries_of("/proc/self/fd");
 };
 
