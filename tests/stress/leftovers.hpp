@@ -1,4 +1,4 @@
-// What a process has, from the kernel's point of view: to be the same before and after.
+// What a process has, from the kernel's point of view: to be no more after than before.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +15,9 @@ struct Belongings {
   std::size_t resident_bytes = 0;
 
   static Belongings now();
+  /// Waits for what is on its way out, and counts the least of several looks: a joined thread stays
+  /// in /proc a moment longer, and a helper of wait_async has no name yet in its first moment.
+  static Belongings settled();
 };
 
 /// Empty when nothing is left over; else what is.

@@ -78,7 +78,7 @@ void play_for(Duration time, std::uint64_t seed) {
   }(std::move(players)));
 }
 
-// Waits for what is on its way out: a joined thread stays in /proc a moment longer.
+// Waits for what is on its way out: see Belongings::settled().
 std::string settled_left_over(const Belongings& before) {
   std::string left;
   for (int i = 0; i < 100; ++i) {
@@ -93,7 +93,7 @@ int run(int seconds, std::uint64_t seed) {
   log::set_level(log::Level::error);  // pools warn of what is done to them here on purpose
   ::alarm(static_cast<unsigned>(seconds) + 90);           // a program that hangs is killed
   play_for(std::chrono::milliseconds(300), seed + 1000);  // what is made once and kept
-  const Belongings before = Belongings::now();
+  const Belongings before = Belongings::settled();
   play_for(std::chrono::seconds(seconds), seed);
   const std::string left = settled_left_over(before);
   if (!left.empty()) complain("left over: " + left);
