@@ -114,11 +114,11 @@ WorkerProcess* PrimaryCore::start(Seat& seat, std::uint64_t generation, bool suc
   auto environment = seat.environment;
   environment[role_variable] = fmt::format("{},{},{}", id, seat.number, *slot);
   const TimePoint began = monotonic_now();
-  auto spawned = spawn({.binary = binaries_.at(generation).get(),
-                        .arguments = options_.arguments,
-                        .environment = merged_environment(environment),
-                        .channel = channel->second.get(),
-                        .board = board_.fd().get()});
+  auto spawned =
+      spawn({.binary = binaries_.at(generation).get(),
+             .arguments = options_.arguments,
+             .environment = merged_environment(environment),
+             .descriptors = {{channel->second.get(), channel_fd}, {board_.fd().get(), board_fd}}});
   if (!spawned) {
     log::error("cannot start a worker: {}", spawned.error().message());
     board_.release_slot(*slot);

@@ -7,12 +7,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <string_view>
 
 #include "cluster/orphan_guard.hpp"
-#include "cluster/role.hpp"
 
 namespace brigade::cluster::detail {
 namespace {
@@ -25,32 +25,67 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
   return out;
 }
 
-// In the child. Only async-signal-safe calls from here on: other threads' locks are held for ever.
-[[noreturn]] void become(pid_t parent, int binary, int channel, int board, char* const* arguments,
-                         char* const* environment) {
-  ::prctl(PR_SET_PDEATHSIG, orphan_signal());
-  if (::getppid() != parent) ::_exit(exec_failed);  // it died before that
-  struct sigaction by_default{};
+// In the child: only async-signal-safe calls, other threads' locks are held for ever.
+
+[[noreturn]] void give_up(std::string_view text) {
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
+  ::_exit(exec_failed);
+}
+
+void reset_signals() {
+  struct sigaction by_default {};
   by_default.sa_handler = SIG_DFL;
   for (int signal = 1; signal < 65; ++signal) ::sigaction(signal, &by_default, nullptr);
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
 
+/// Puts all in their places. `spares` has room for each; returns the binary's place.
+int place_descriptors(const SpawnRequest& request, int* spares) {
+  int high = STDERR_FILENO + 1;
+  for (const auto& each : request.descriptors) high = std::max(high, each.number + 1);
   // Out of the way first: a source may have the number of another's destination.
-  constexpr int high = board_fd + 1;
-  const int spare_binary = ::fcntl(binary, F_DUPFD_CLOEXEC, high);
-  const int spare_channel = ::fcntl(channel, F_DUPFD_CLOEXEC, high);
-  const int spare_board = ::fcntl(board, F_DUPFD_CLOEXEC, high);
-  ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
-  if (spare_binary < 0 || ::dup2(spare_channel, channel_fd) < 0 ||
-      ::dup2(spare_board, board_fd) < 0) {
-    ::_exit(exec_failed);
+  const int binary = ::fcntl(request.binary, F_DUPFD_CLOEXEC, high);
+  bool placed = binary >= 0;
+  int* spare = spares;
+  for (const auto& each : request.descriptors) {
+    *spare++ = ::fcntl(each.source, F_DUPFD_CLOEXEC, high);
   }
-  ::syscall(SYS_execveat, spare_binary, "", arguments, environment, AT_EMPTY_PATH);
-  constexpr std::string_view text = "brigade: cannot execute the program of a worker\n";
-  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
-  ::_exit(exec_failed);
+  ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
+  spare = spares;
+  for (const auto& each : request.descriptors) {
+    placed = ::dup2(*spare++, each.number) >= 0 && placed;
+  }
+  if (!placed) give_up("brigade: cannot give a worker its descriptors (ulimit -n)\n");
+  return binary;
+}
+
+// The groups first: who is no longer root cannot change them.
+void change_user(const SpawnRequest& request) {
+  if (!request.uid && !request.gid) return;
+  // The system calls themselves: the library's functions would signal this process's threads, which
+  // a forked child does not have.
+  const gid_t gid = request.gid.value_or(static_cast<gid_t>(-1));
+  const uid_t uid = request.uid.value_or(static_cast<uid_t>(-1));
+  if (::syscall(SYS_setgroups, 0, nullptr) != 0 || ::syscall(SYS_setresgid, gid, gid, gid) != 0 ||
+      ::syscall(SYS_setresuid, uid, uid, uid) != 0) {
+    give_up("brigade: cannot give a worker the user or group of its settings (needs root)\n");
+  }
+}
+
+[[noreturn]] void become(pid_t parent, const SpawnRequest& request, int* spares,
+                         char* const* arguments, char* const* environment) {
+  reset_signals();
+  const int binary = place_descriptors(request, spares);
+  if (!request.directory.empty() && ::chdir(request.directory.c_str()) != 0) {
+    give_up("brigade: cannot enter the directory of a worker's settings\n");
+  }
+  change_user(request);
+  ::prctl(PR_SET_PDEATHSIG, orphan_signal());       // a change of user would have cleared it
+  if (::getppid() != parent) ::_exit(exec_failed);  // it died before that
+  ::syscall(SYS_execveat, binary, "", arguments, environment, AT_EMPTY_PATH);
+  give_up("brigade: cannot execute the program of a worker\n");
 }
 
 }  // namespace
@@ -58,13 +93,11 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
 Result<Spawned> spawn(const SpawnRequest& request) {
   const std::vector<char*> arguments = pointers(request.arguments);
   const std::vector<char*> environment = pointers(request.environment);
+  std::vector<int> spares(request.descriptors.size());
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) return Error::from_errno(errno, "start a worker");
-  if (pid == 0) {
-    become(parent, request.binary, request.channel, request.board, arguments.data(),
-           environment.data());
-  }
+  if (pid == 0) become(parent, request, spares.data(), arguments.data(), environment.data());
   // The pid cannot be reused before it is reaped, and only the pidfd's owner reaps it.
   Spawned out{pid, Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)))};
   if (!out.pidfd) {

@@ -4,6 +4,7 @@
 #include <brigade/fd.hpp>
 #include <brigade/result.hpp>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,11 +13,17 @@
 namespace brigade::cluster::detail {
 
 struct SpawnRequest {
+  struct Descriptor {
+    int source = -1;  // ours
+    int number = -1;  // the child's
+  };
   int binary = -1;  // O_PATH descriptor of the program
-  std::vector<std::string> arguments;
-  std::vector<std::string> environment;  // "NAME=value"
-  int channel = -1;                      // becomes channel_fd in the child
-  int board = -1;                        // becomes board_fd
+  std::vector<std::string> arguments = {};
+  std::vector<std::string> environment = {};  // "NAME=value"
+  std::vector<Descriptor> descriptors = {};
+  std::string directory = {};  // empty: ours
+  std::optional<uid_t> uid = {};
+  std::optional<gid_t> gid = {};
 };
 
 struct Spawned {
@@ -25,9 +32,10 @@ struct Spawned {
 };
 
 /// fork, then exec of a file that stays the same whatever is deployed at its path meanwhile. The
-/// child gets standard input, output and error, the two descriptors above and no other; no blocked
-/// or ignored signals, and the orphan's signal when this thread ends. A program that cannot be
-/// executed shows as an exit with exec_failed.
+/// child gets our standard input, output and error, the descriptors of the list (which may replace
+/// those three) and no other; no blocked or ignored signals, and the orphan's signal when this
+/// thread ends. With another user or group it has no supplementary groups. What goes wrong in the
+/// child is said on its standard error, and shows as an exit with exec_failed.
 Result<Spawned> spawn(const SpawnRequest& request);
 
 inline constexpr int exec_failed = 127;

@@ -15,6 +15,7 @@
 
 #include <fcntl.h>
 
+#include "cluster/role.hpp"
 #include "cluster/spawn.hpp"
 
 namespace brigade::cluster::detail::test {
@@ -36,8 +37,10 @@ class ChildTask {
 inline Result<Spawned> spawn_self(const std::string& task, int channel, int board,
                                   const std::map<std::string, std::string>& environment = {}) {
   const Fd binary(::open("/proc/self/exe", O_PATH | O_CLOEXEC));
-  SpawnRequest request{
-      binary.get(), {"child", "an argument"}, {task_variable + ("=" + task)}, channel, board};
+  SpawnRequest request{.binary = binary.get(),
+                       .arguments = {"child", "an argument"},
+                       .environment = {task_variable + ("=" + task)},
+                       .descriptors = {{channel, channel_fd}, {board, board_fd}}};
   for (const auto& [name, value] : environment) request.environment.push_back(name + "=" + value);
   return spawn(request);
 }

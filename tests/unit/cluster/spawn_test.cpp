@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include <array>
@@ -13,6 +14,7 @@
 #include <string>
 #include <utility>
 
+#include "cluster/orphan_guard.hpp"
 #include "cluster/role.hpp"
 #include "self_spawn.hpp"
 
@@ -23,6 +25,7 @@ using test::ChildTask;
 using test::reap;
 using test::Socketpair;
 using test::spawn_self;
+using test::task_variable;
 
 std::string signals_where(bool (*holds)(int signal)) {
   std::string out;
@@ -39,7 +42,7 @@ bool is_blocked(int signal) {
 }
 
 bool is_ignored(int signal) {
-  struct sigaction action{};
+  struct sigaction action {};
   return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
@@ -63,9 +66,26 @@ const ChildTask facts("facts", [] {
 const ChildTask code_17("code 17", [] { return 17; });
 
 const ChildTask which_board("board", [] {
-  struct stat facts_of{};
+  struct stat facts_of {};
   test::write_all(channel_fd,
                   ::fstat(board_fd, &facts_of) == 0 ? std::to_string(facts_of.st_ino) : "nothing");
+  return 0;
+});
+
+const ChildTask directory("directory", [] {
+  std::array<char, 256> path{};
+  test::write_all(channel_fd, ::getcwd(path.data(), path.size()) ? path.data() : "nowhere");
+  return 0;
+});
+
+const ChildTask user("user", [] {
+  int signal = 0;
+  ::prctl(PR_GET_PDEATHSIG, &signal);
+  std::ostringstream out;
+  out << "user " << ::getuid() << ' ' << ::geteuid() << " group " << ::getgid() << ' '
+      << ::getegid() << " groups " << ::getgroups(0, nullptr) << " orphan's signal "
+      << (signal == orphan_signal() ? "yes" : "no");
+  test::write_all(channel_fd, out.str());
   return 0;
 });
 
@@ -112,7 +132,7 @@ TEST(Spawn, PassesArgumentsAndEnvironmentAsTheyAre) {
 TEST(Spawn, PutsEachDescriptorInItsPlaceAlsoWhenTheyStandInEachOthers) {
   Socketpair pair;
   const Fd file(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
-  struct stat expected{};
+  struct stat expected {};
   ASSERT_EQ(::fstat(file.get(), &expected), 0);
   // Channel at 4 and board at 3, the wrong way round; what stood there comes back afterwards.
   const Fd kept_3(::fcntl(3, F_DUPFD_CLOEXEC, 100));
@@ -152,8 +172,51 @@ TEST(Spawn, ShowsAProgramThatCannotBeExecutedAsAnExitCode) {
   Socketpair pair;
   const Fd no_program(::open("/etc/passwd", O_PATH | O_CLOEXEC));
   const auto spawned =
-      spawn({no_program.get(), {"passwd"}, {}, pair.childs.get(), pair.childs.get()}).value();
+      spawn({.binary = no_program.get(),
+             .arguments = {"passwd"},
+             .descriptors = {{pair.childs.get(), channel_fd}, {pair.childs.get(), STDERR_FILENO}}})
+          .value();
   EXPECT_EQ(reap(spawned.pid), exec_failed);
+  EXPECT_EQ(pair.read_to_end(), "brigade: cannot execute the program of a worker\n");
+}
+
+TEST(Spawn, StartsTheChildInItsDirectory) {
+  Socketpair pair;
+  const Fd binary(::open("/proc/self/exe", O_PATH | O_CLOEXEC));
+  const auto spawned = spawn({.binary = binary.get(),
+                              .arguments = {"child"},
+                              .environment = {task_variable + std::string("=directory")},
+                              .descriptors = {{pair.childs.get(), channel_fd}},
+                              .directory = "/proc"})
+                           .value();
+  EXPECT_EQ(pair.read_to_end(), "/proc");
+  EXPECT_EQ(reap(spawned.pid), 0);
+}
+
+TEST(Spawn, SaysOnStandardErrorWhatDirectoryIsNotThere) {
+  Socketpair pair;
+  const Fd binary(::open("/proc/self/exe", O_PATH | O_CLOEXEC));
+  const auto spawned = spawn({.binary = binary.get(),
+                              .descriptors = {{pair.childs.get(), STDERR_FILENO}},
+                              .directory = "/no/such/place"})
+                           .value();
+  EXPECT_EQ(pair.read_to_end(), "brigade: cannot enter the directory of a worker's settings\n");
+  EXPECT_EQ(reap(spawned.pid), exec_failed);
+}
+
+TEST(Spawn, StartsTheChildAsAnotherUserWithoutOurGroups) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root may become another user";
+  Socketpair pair;
+  const Fd binary(::open("/proc/self/exe", O_PATH | O_CLOEXEC));
+  const auto spawned = spawn({.binary = binary.get(),
+                              .arguments = {"child"},
+                              .environment = {task_variable + std::string("=user")},
+                              .descriptors = {{pair.childs.get(), channel_fd}},
+                              .uid = 4321,
+                              .gid = 8765})
+                           .value();
+  EXPECT_EQ(pair.read_to_end(), "user 4321 4321 group 8765 8765 groups 0 orphan's signal yes");
+  EXPECT_EQ(reap(spawned.pid), 0);
 }
 
 TEST(Spawn, ShowsAChannelThatIsNoneAsAnExitCode) {
