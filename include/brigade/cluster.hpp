@@ -7,6 +7,8 @@
 
 #include <brigade/child.hpp>
 #include <brigade/cluster_run.hpp>
+#include <brigade/cluster_settings.hpp>
+#include <brigade/result.hpp>
 #include <brigade/stats.hpp>
 #include <brigade/time.hpp>
 
@@ -16,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace brigade::cluster {
@@ -28,9 +31,9 @@ inline bool is_primary() {
   return !is_worker();
 }
 
-/// In a worker: leaves of its own will, as Node's cluster.worker.disconnect(). It tells the primary,
-/// stops accepting, finishes what it has; its servers then return. It is not replaced. Anywhere else: the
-/// same without a primary to tell. Loop thread only.
+/// In a worker: leaves of its own will, as Node's cluster.worker.disconnect(). It tells the
+/// primary, stops accepting, finishes what it has; its servers then return. It is not replaced.
+/// Anywhere else: the same without a primary to tell. Loop thread only.
 void disconnect();
 
 namespace detail {
@@ -68,8 +71,8 @@ class Worker {
 
 struct PrimaryOptions {
   // Behaviour.
-  /// Arguments of the workers' main(), the program's name first. Empty: this process's own.
-  std::vector<std::string> arguments = {};
+  /// How the workers' processes are started; Primary::configure() changes it later.
+  WorkerSettings settings = {};
   /// How many workers this primary may ever hold at once, successors during a reload included.
   unsigned max_workers = 128;
   /// Replace workers that die. Off: Node's behaviour, it is the exit callback's business.
@@ -97,8 +100,16 @@ class Primary {
   /// Kills what is left.
   ~Primary();
 
-  /// Starts a worker at the next free position, with `environment` laid over this process's own.
-  /// Null while the primary drains, or when max_workers are there.
+  /// Changes the settings that are set in `patch`, for workers of later fork()s. A worker that
+  /// replaces another has the settings of that one's fork().
+  void configure(const WorkerSettings& patch);
+  const WorkerSettings& settings() const;
+  /// Told once for each configure(), from the loop, with the settings as that call left them.
+  void on_setup(std::function<void(const WorkerSettings&)> callback);
+
+  /// Starts a worker at the next free position, with `environment` laid over that of the settings.
+  /// Null while the primary drains, when max_workers are there, or when the settings are no good:
+  /// on_error then says why.
   Worker* fork(const std::map<std::string, std::string>& environment = {});
 
   // Order: fork, online, listening (once per socket), then disconnect and exit in either order.
@@ -111,6 +122,12 @@ class Primary {
   void on_listening(std::function<void(Worker&, const std::string& address)> callback);
   void on_disconnect(WorkerCallback callback);
   void on_exit(std::function<void(Worker&, ExitStatus)> callback);
+  /// A line, without its end, that a worker wrote; see Output. All lines come before its exit. One
+  /// of more than 8 KiB comes in pieces.
+  void on_output(std::function<void(Worker&, OutputStream, std::string_view line)> callback);
+  /// What went wrong with a worker, or, with a null one, with starting one. It is a line in the log
+  /// already.
+  void on_error(std::function<void(Worker*, const Error&)> callback);
 
   /// Living workers, by id.
   std::vector<Worker*> workers() const;

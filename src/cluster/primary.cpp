@@ -59,6 +59,21 @@ void Primary::on_disconnect(WorkerCallback callback) {
 void Primary::on_exit(std::function<void(Worker&, ExitStatus)> callback) {
   core_->on_exit.push_back(std::move(callback));
 }
+void Primary::on_output(std::function<void(Worker&, OutputStream, std::string_view)> callback) {
+  core_->on_output.push_back(std::move(callback));
+}
+void Primary::on_error(std::function<void(Worker*, const Error&)> callback) {
+  core_->on_error.push_back(std::move(callback));
+}
+void Primary::on_setup(std::function<void(const WorkerSettings&)> callback) {
+  core_->on_setup.push_back(std::move(callback));
+}
+void Primary::configure(const WorkerSettings& patch) {
+  core_->configure(patch);
+}
+const WorkerSettings& Primary::settings() const {
+  return core_->settings();
+}
 std::vector<Worker*> Primary::workers() const {
   return core_->workers();
 }

@@ -1,20 +1,11 @@
 #include "cluster/primary_core.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/wait.h>
-#include <unistd.h>
 #include <brigade/log.hpp>
 
 #include <algorithm>
 #include <cerrno>
-#include <fstream>
-#include <iterator>
-
-#include "cluster/role.hpp"
-#include "cluster/spawn.hpp"
-
-extern char** environ;
 
 namespace brigade::cluster::detail {
 namespace {
@@ -24,30 +15,6 @@ stats::Scoreboard make_board(unsigned max_workers) {
   return std::move(board).value();
 }
 
-std::vector<std::string> own_arguments() {
-  std::ifstream file("/proc/self/cmdline");
-  std::vector<std::string> out;
-  for (std::string argument; std::getline(file, argument, '\0');) out.push_back(argument);
-  return out;
-}
-
-std::string own_path() {
-  std::string out(4096, '\0');
-  const ssize_t size = ::readlink("/proc/self/exe", out.data(), out.size());
-  out.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
-  return out;
-}
-
-std::vector<std::string> merged_environment(const std::map<std::string, std::string>& over) {
-  std::vector<std::string> out;
-  for (char** entry = environ; *entry; ++entry) {
-    const std::string_view text(*entry);
-    if (!over.contains(std::string(text.substr(0, text.find('='))))) out.emplace_back(text);
-  }
-  for (const auto& [name, value] : over) out.push_back(name + "=" + value);
-  return out;
-}
-
 }  // namespace
 
 PrimaryCore::PrimaryCore(PrimaryOptions options)
@@ -55,14 +22,10 @@ PrimaryCore::PrimaryCore(PrimaryOptions options)
       own_loop_(Loop::try_current() ? nullptr : std::make_unique<Loop>()),
       loop_(Loop::current()),
       board_(make_board(options_.max_workers)),
-      program_path_(own_path()),
       successor_timeout_(*this),
       random_(std::random_device{}()) {
-  if (options_.arguments.empty()) options_.arguments = own_arguments();
-  // Not the path: this very program, whatever is deployed there meanwhile.
-  Fd binary(::open("/proc/self/exe", O_PATH | O_CLOEXEC));
-  if (!binary) throw ErrorException(Error::from_errno(errno, "open this program's file"));
-  binaries_.emplace(generation_, std::move(binary));
+  // Now: not what is deployed at its path when the first worker is started.
+  if (auto own = programs_.get(generation_, {}); !own) throw ErrorException(own.error());
   board_.header().primary.generation.set(generation_);
 
   signals_.push_back(std::make_unique<SignalWatch>(SIGCHLD, [this] { note_stopped(); }));
@@ -87,7 +50,12 @@ Worker* PrimaryCore::fork(const std::map<std::string, std::string>& environment)
     return nullptr;
   }
   auto seat = std::make_unique<Seat>(*this, static_cast<std::uint32_t>(seats_.size()));
-  seat->environment = environment;
+  seat->settings = options_.settings;
+  if (!environment.empty()) {
+    std::map<std::string, std::string> merged = environment;
+    if (seat->settings.environment) merged.merge(*seat->settings.environment);
+    seat->settings.environment = std::move(merged);
+  }
   seat->generation = generation_;
   seat->policy = RestartPolicy({options_.first_restart_delay, options_.longest_restart_delay});
   WorkerProcess* worker = start(*seat, generation_, false);
@@ -102,30 +70,26 @@ WorkerProcess* PrimaryCore::start(Seat& seat, std::uint64_t generation, bool suc
   auto slot = board_.claim_slot(
       {.id = id, .number = seat.number, .generation = generation, .restarts = seat.restarts});
   if (!slot) {
-    log::error("cannot start a worker: {} are there already (max_workers)", workers_.size());
+    report(nullptr, Error(EAGAIN, fmt::format("cannot start a worker: {} are there already "
+                                              "(max_workers)",
+                                              workers_.size())));
     return nullptr;
   }
-  auto channel = Channel::make_pair();
-  if (!channel) {
-    log::error("cannot start a worker: {}", channel.error().message());
-    board_.release_slot(*slot);
-    return nullptr;
-  }
-  auto environment = seat.environment;
-  environment[role_variable] = fmt::format("{},{},{}", id, seat.number, *slot);
   const TimePoint began = monotonic_now();
-  auto spawned =
-      spawn({.binary = binaries_.at(generation).get(),
-             .arguments = options_.arguments,
-             .environment = merged_environment(environment),
-             .descriptors = {{channel->second.get(), channel_fd}, {board_.fd().get(), board_fd}}});
-  if (!spawned) {
-    log::error("cannot start a worker: {}", spawned.error().message());
-    board_.release_slot(*slot);
-    return nullptr;
-  }
   auto owned = std::make_unique<WorkerProcess>(*this, id, seat.number, generation, *slot);
   WorkerProcess& worker = *owned;
+  auto channel = Channel::make_pair();
+  auto outputs = open_outputs(seat.settings, worker);
+  auto spawned = !channel ? Result<Spawned>(channel.error())
+                 : !outputs
+                     ? Result<Spawned>(outputs.error())
+                     : spawn_worker(seat, generation, id, *slot, channel->second.get(), *outputs);
+  if (!spawned) {
+    report(nullptr,
+           Error(spawned.error().code(), "cannot start a worker: " + spawned.error().message()));
+    board_.release_slot(*slot);
+    return nullptr;
+  }
   workers_.emplace(id, std::move(owned));
   worker.pid = spawned->pid;
   worker.started = began;
@@ -167,6 +131,8 @@ void PrimaryCore::reaped(WorkerProcess& worker, ExitStatus status) {
   worker.channel->receive_pending();
   worker.channel->receive_pending();
   tell_fork(worker);
+  if (worker.output) worker.output->read_rest();
+  if (worker.errors) worker.errors->read_rest();
   worker.exit = status;
   worker.state = WorkerState::dead;
   if (!worker.voluntary) worker.voluntary = worker.draining || worker.said_goodbye;
@@ -224,7 +190,8 @@ bool PrimaryCore::first_generation_failed(const WorkerProcess& worker) {
 
 void PrimaryCore::channel_closed(WorkerProcess& worker, const char* error) {
   if (error && !worker.exit) {
-    log::error("worker {} (pid {}) {}: it is replaced", worker.id(), worker.pid, error);
+    report(&worker, Error(EPROTO, fmt::format("worker {} (pid {}) {}: it is replaced", worker.id(),
+                                              worker.pid, error)));
     worker.child->send_signal(SIGKILL);
   }
   // Not from here: the channel is still on the stack.

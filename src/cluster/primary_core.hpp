@@ -14,8 +14,10 @@
 #include <random>
 
 #include "cluster/listen_socket.hpp"
+#include "cluster/programs.hpp"
 #include "cluster/reload_plan.hpp"
 #include "cluster/restart_policy.hpp"
+#include "cluster/spawn.hpp"
 #include "cluster/worker_process.hpp"
 #include "stats/scoreboard.hpp"
 
@@ -32,12 +34,17 @@ class PrimaryCore {
   int run();
   std::vector<Worker*> workers();
   void disconnect(WorkerProcess& worker);
+  void configure(const WorkerSettings& patch);
+  const WorkerSettings& settings() const { return options_.settings; }
 
   std::vector<Primary::WorkerCallback> on_fork;
   std::vector<Primary::WorkerCallback> on_online;
   std::vector<std::function<void(Worker&, const std::string&)>> on_listening;
   std::vector<Primary::WorkerCallback> on_disconnect;
   std::vector<std::function<void(Worker&, ExitStatus)>> on_exit;
+  std::vector<std::function<void(Worker&, OutputStream, std::string_view)>> on_output;
+  std::vector<std::function<void(Worker*, const Error&)>> on_error;
+  std::vector<std::function<void(const WorkerSettings&)>> on_setup;
 
  private:
   // Restarts a position later.
@@ -46,7 +53,7 @@ class PrimaryCore {
     void on_timer() override { core.refill(*this); }
     PrimaryCore& core;
     std::uint32_t number;
-    std::map<std::string, std::string> environment;
+    WorkerSettings settings;  // as they were at its fork()
     RestartPolicy policy;
     std::uint64_t restarts = 0;
     std::uint64_t generation = 0;
@@ -81,6 +88,16 @@ class PrimaryCore {
   void end(int code);
   void finish_if_empty();
 
+  // primary_settings.cpp: how processes are started
+  struct Outputs {
+    Fd out, error;  // the worker's ends; empty: it has the primary's
+  };
+  Result<Spawned> spawn_worker(const Seat& seat, std::uint64_t generation, std::uint64_t id,
+                               unsigned slot, int channel, const Outputs& outputs);
+  Result<Outputs> open_outputs(const WorkerSettings& settings, WorkerProcess& worker);
+  Result<void> open_programs(std::uint64_t generation);
+  void report(WorkerProcess* worker, const Error& error);
+
   // primary_messages.cpp: what workers say
   void received(WorkerProcess& worker, Message message);
   void listen_for(WorkerProcess& worker, const Message& message);
@@ -100,8 +117,7 @@ class PrimaryCore {
   std::unique_ptr<Loop> own_loop_;
   Loop& loop_;
   stats::Scoreboard board_;
-  std::string program_path_;
-  std::map<std::uint64_t, Fd> binaries_;  // by generation
+  Programs programs_;
   std::uint64_t generation_ = 1;
   std::uint64_t next_id_ = 1;
   std::deque<std::unique_ptr<Seat>> seats_;

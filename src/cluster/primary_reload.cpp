@@ -1,9 +1,7 @@
 // Carrying out a rolling reload: the decisions are ReloadPlan's.
-#include <fcntl.h>
-#include <unistd.h>
 #include <brigade/log.hpp>
 
-#include <cerrno>
+#include <algorithm>
 
 #include "cluster/primary_core.hpp"
 
@@ -20,16 +18,12 @@ void PrimaryCore::reload() {
 }
 
 bool PrimaryCore::open_new_generation() {
-  Fd binary(::open(program_path_.c_str(), O_PATH | O_CLOEXEC));
-  const bool executable =
-      binary && ::faccessat(AT_FDCWD, program_path_.c_str(), X_OK, AT_EACCESS) == 0;
-  if (!executable) {
-    log::error("reload refused, the old workers go on: {}",
-               Error::from_errno(errno, program_path_).message());
+  if (const auto opened = open_programs(generation_ + 1); !opened) {
+    report(nullptr, Error(opened.error().code(),
+                          "reload refused, the old workers go on: " + opened.error().message()));
     return false;
   }
   ++generation_;
-  binaries_.emplace(generation_, std::move(binary));
   board_.header().primary.generation.set(generation_);
   log::info("reload: generation {}", generation_);
   return true;
@@ -57,12 +51,10 @@ void PrimaryCore::take(ReloadPlan::Step step) {
   }
   if (plan_.running()) return;
   // Programs that no position runs any more need not be kept.
-  std::erase_if(binaries_, [this](const auto& binary) {
-    if (binary.first == generation_) return false;
-    for (const auto& seat : seats_) {
-      if (seat->generation == binary.first) return false;
-    }
-    return true;
+  programs_.keep_only([this](std::uint64_t generation) {
+    return generation == generation_ || std::any_of(seats_.begin(), seats_.end(), [&](auto& seat) {
+             return seat->generation == generation;
+           });
   });
   if (plan_.take_repeat()) reload();
 }

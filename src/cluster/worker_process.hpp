@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cluster/channel.hpp"
+#include "cluster/output_pipe.hpp"
 
 namespace brigade::cluster::detail {
 
@@ -55,6 +56,7 @@ class WorkerProcess final : private Timer {
   PrimaryCore& core_;   // outlives it
   std::unique_ptr<ChildWatch> child;
   std::unique_ptr<Channel> channel;
+  std::unique_ptr<OutputPipe> output, errors;  // null: it writes where the primary does
 
  private:
   void on_timer() override {

@@ -1,0 +1,108 @@
+// How the processes of workers are started, and what they write.
+#include <fmt/format.h>
+#include <unistd.h>
+#include <brigade/log.hpp>
+
+#include <fstream>
+
+#include "cluster/primary_core.hpp"
+#include "cluster/role.hpp"
+
+extern char** environ;
+
+namespace brigade::cluster::detail {
+namespace {
+
+std::vector<std::string> own_arguments() {
+  std::ifstream file("/proc/self/cmdline");
+  std::vector<std::string> out;
+  for (std::string argument; std::getline(file, argument, '\0');) out.push_back(argument);
+  return out;
+}
+
+std::vector<std::string> merged_environment(const std::map<std::string, std::string>& over) {
+  std::vector<std::string> out;
+  for (char** entry = environ; *entry; ++entry) {
+    const std::string_view text(*entry);
+    if (!over.contains(std::string(text.substr(0, text.find('='))))) out.emplace_back(text);
+  }
+  for (const auto& [name, value] : over) out.push_back(name + "=" + value);
+  return out;
+}
+
+}  // namespace
+
+void PrimaryCore::configure(const WorkerSettings& patch) {
+  options_.settings.overlay(patch);
+  // From the loop, as Node does: a callback that is set right after this hears of it.
+  post([this, settings = options_.settings] { tell(on_setup, settings); });
+}
+
+Result<Spawned> PrimaryCore::spawn_worker(const Seat& seat, std::uint64_t generation,
+                                          std::uint64_t id, unsigned slot, int channel,
+                                          const Outputs& outputs) {
+  const WorkerSettings& settings = seat.settings;
+  auto program = programs_.get(generation, settings.program.value_or(""));
+  if (!program) return program.error();
+  auto environment = settings.environment.value_or(std::map<std::string, std::string>());
+  environment[role_variable] = fmt::format("{},{},{}", id, seat.number, slot);
+  SpawnRequest request{
+      .binary = *program,
+      .arguments = settings.arguments ? *settings.arguments : own_arguments(),
+      .environment = merged_environment(environment),
+      .descriptors = {{channel, channel_fd}, {board_.fd().get(), board_fd}},
+      .directory = settings.directory.value_or(""),
+      .uid = settings.uid,
+      .gid = settings.gid,
+  };
+  if (outputs.out) request.descriptors.push_back({outputs.out.get(), STDOUT_FILENO});
+  if (outputs.error) request.descriptors.push_back({outputs.error.get(), STDERR_FILENO});
+  return spawn(request);
+}
+
+Result<PrimaryCore::Outputs> PrimaryCore::open_outputs(const WorkerSettings& settings,
+                                                       WorkerProcess& worker) {
+  const Output mode = settings.output.value_or(Output::inherit);
+  Outputs childs;
+  const auto open = [&](OutputStream stream, std::unique_ptr<OutputPipe>& ours, Fd& theirs) {
+    auto ends = OutputPipe::make_pair();
+    if (!ends) return Result<void>(ends.error());
+    theirs = std::move(ends->second);
+    ours = std::make_unique<OutputPipe>(
+        std::move(ends->first),
+        OutputPipe::Options{.on_line =
+                                [this, stream, &worker](std::string_view line) {
+                                  tell(on_output, worker.handle(), stream, line);
+                                },
+                            .copy_to = mode == Output::keep ? STDERR_FILENO : -1});
+    return Result<void>();
+  };
+  if (mode == Output::pipe) {
+    if (auto opened = open(OutputStream::out, worker.output, childs.out); !opened) {
+      return opened.error();
+    }
+  }
+  if (mode != Output::inherit) {
+    if (auto opened = open(OutputStream::error, worker.errors, childs.error); !opened) {
+      return opened.error();
+    }
+  }
+  return childs;
+}
+
+Result<void> PrimaryCore::open_programs(std::uint64_t generation) {
+  for (const auto& seat : seats_) {
+    auto program = programs_.get(generation, seat->settings.program.value_or(""));
+    if (program) continue;
+    programs_.keep_only([&](std::uint64_t other) { return other != generation; });
+    return program.error();
+  }
+  return {};
+}
+
+void PrimaryCore::report(WorkerProcess* worker, const Error& error) {
+  log::error("{}", error.message());
+  tell(on_error, worker ? &worker->handle() : nullptr, error);
+}
+
+}  // namespace brigade::cluster::detail
