@@ -82,7 +82,11 @@ void produce_bare(Bare& bare) {
   std::uint64_t tail = 0;
   std::uint64_t head = 0;
   for (;;) {
-    while (tail - head == Bare::kSize) head = bare.head.load(std::memory_order_acquire);
+    // Not without end: a real-time producer would keep the CPU from the consumer it waits for.
+    for (int looks = 0; tail - head == Bare::kSize; ++looks) {
+      head = bare.head.load(std::memory_order_acquire);
+      if (looks > 1000) ::usleep(50);
+    }
     bare.values[tail % Bare::kSize] = tail;
     bare.tail.exchange(++tail);
     if (bare.asleep.load() != 0) {

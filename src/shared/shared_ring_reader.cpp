@@ -72,10 +72,11 @@ RingStatus RingReader::wait(Duration timeout) {
   RingStatus status = look();
   if (status != RingStatus::empty) return status;
   const TimePoint deadline = ring_deadline(timeout);
-  for (;;) {
+  for (Doubt doubt;;) {
     sleep(deadline);
     status = look();
     if (status != RingStatus::empty || monotonic_now() >= deadline) return status;
+    doubt.sleep_if_repeated(memory_->header().consumer_sleeps, deadline);
   }
 }
 
@@ -112,6 +113,8 @@ RingStatus RingReader::next(std::span<const std::byte>& message) {
       return check_word(word, message);
     }
     if (memory_->single_producer()) return memory_->mark_corrupt();
+    // Its owner may be kept from going on for long, and nobody waits for it any more.
+    if (memory_->state() == RingState::corrupt) return RingStatus::corrupt;
     const RingStatus status = pass_abandoned();
     if (status != RingStatus::ok) return status;
   }

@@ -44,6 +44,27 @@ inline void wake_sleepers(std::atomic<std::uint32_t>& flag) {
 /// `timeout` from now; never, for one that would overflow.
 TimePoint ring_deadline(Duration timeout);
 
+/// For a wait that was over although there was nothing: the other side moves as we look, or what
+/// `ready` sees was written at random. Whoever only looked again could spin for as long as that
+/// lasts, and with a real-time priority keep the CPU from the one it waits for. So a few looks, and
+/// then a sleep that believes nothing but a wake-up.
+class Doubt {
+ public:
+  void sleep_if_repeated(std::atomic<std::uint32_t>& flag, TimePoint deadline) {
+    constexpr int kLooks = 8;
+    constexpr Duration kNap = std::chrono::milliseconds(1);
+    if (++vain_ < kLooks) return;
+    vain_ = 0;
+    const TimePoint now = monotonic_now();
+    if (now >= deadline) return;
+    flag.store(1);
+    sleep_while_raised(flag, deadline - now < kNap ? deadline - now : kNap);
+  }
+
+ private:
+  int vain_ = 0;
+};
+
 /// Returns when `ready()` or after a slice, or at the deadline. What `ready` looks at, it loads
 /// sequentially consistent.
 template <class Ready>

@@ -71,12 +71,13 @@ RingCount RingWriter::push_all(Messages messages, Duration timeout) {
   RingCount total = push_now(messages);
   if (total.status != RingStatus::full) return total;
   const TimePoint deadline = ring_deadline(timeout);
-  for (;;) {
+  for (Doubt doubt;;) {
     wait_for_room(messages[total.count].size(), deadline);
     const RingCount some = push_now(messages.subspan(total.count));
     total.status = some.status;
     total.count += some.count;
     if (total.status != RingStatus::full || monotonic_now() >= deadline) return total;
+    if (some.count == 0) doubt.sleep_if_repeated(memory_->header().producers_sleep, deadline);
   }
 }
 

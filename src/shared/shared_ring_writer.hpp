@@ -115,7 +115,10 @@ RingStatus RingWriter::reserve(Messages messages, Fit& fit, std::uint64_t& posit
     position = tail.load(std::memory_order_acquire);
     if (position % kRecordAlign != 0) return RingStatus::corrupt;
     const RingStatus status = fit_behind(position, messages, fit);
-    if (status == RingStatus::empty) continue;
+    if (status == RingStatus::empty) {
+      pause_briefly();
+      continue;
+    }
     if (status != RingStatus::ok) return status;
 
     hook(RingStep::before_intent);

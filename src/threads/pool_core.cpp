@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sched.h>
+#include <unistd.h>
 #include <brigade/log.hpp>
 
 namespace brigade::detail {
@@ -236,8 +237,11 @@ void PoolCore::abandon(PoolJob& job) {
       if (seat->handing_over.load(std::memory_order_acquire) == &job) giver = seat.get();
     }
     lock.unlock();
-    // A few instructions, unless the thread has just lost its CPU.
-    while (giver && giver->handing_over.load(std::memory_order_acquire) == &job) ::sched_yield();
+    // A few instructions, unless the thread has just lost its CPU. To a thread with a real-time
+    // priority, such as this one may have, yielding would never give it back.
+    for (int looks = 0; giver && giver->handing_over.load(std::memory_order_acquire) == &job;) {
+      ++looks < 100 ? ::sched_yield() : ::usleep(50);
+    }
     job.loop_->withdraw(job);
   }
 }
