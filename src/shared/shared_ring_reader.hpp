@@ -52,6 +52,7 @@ class RingReader {
   std::uint64_t head_;        // as published: what is before may be written again
   std::uint64_t position_;    // of the next record
   std::uint64_t known_tail_;  // at or behind which no record is looked for
+  int chase_ = 0;             // looks in a row that found something, up to kChase
   bool stuck_ = false;        // a reservation at position_ was not committed when last looked for
   TimePoint looked_ = {};     // for the owner of that
   std::vector<std::byte> copy_;
