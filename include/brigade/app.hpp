@@ -19,6 +19,8 @@ struct AppOptions {
   std::optional<unsigned> workers = {};
   std::uint16_t port = 3000;
   std::string host = {};
+  /// A Unix socket's path, instead of host and port.
+  std::string socket = {};
   bool pin = false;
   std::string description = {};
   Duration drain_deadline = std::chrono::seconds(30);
@@ -57,6 +59,8 @@ class App {
   /// Where to listen, unless the command line or the environment say otherwise. Without a call:
   /// where those say, or on port 3000.
   App& listen(std::uint16_t port);
+  /// On a Unix socket, likewise.
+  App& listen(const std::string& path);
   /// Serves until told to stop. run() calls it after setup.
   int serve();
   http::Server& server() { return server_; }

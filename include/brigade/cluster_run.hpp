@@ -23,11 +23,22 @@ struct Place {
   /// the program names itself.
   bool port_given = false;
   bool host_given = false;
+  /// A Unix socket instead, and then host and port mean nothing. A relative path begins at the
+  /// worker's working directory.
+  std::string path = {};
+  bool path_given = false;
+  /// The rights of a Unix socket's file, 0660 for instance. 0: as umask leaves them.
+  unsigned mode = 0;
+  /// Without a host: IPv6 alone, not IPv4 as well.
+  bool ipv6_only = false;
+  /// A socket for each worker instead of one for all of them. Port 0 is then another port in each,
+  /// which its replacement gets again; a fixed port is refused to all but the first.
+  bool exclusive = false;
 };
 
 /// What the primary knows once every worker listens.
 struct Ready {
-  std::string url;  // of the first socket: "http://127.0.0.1:3000"
+  std::string url;  // of the first socket: "http://127.0.0.1:3000", "unix:/run/app.sock"
   pid_t primary = 0;
   std::vector<pid_t> workers;  // empty with --workers 0
 };
@@ -42,6 +53,8 @@ struct RunOptions {
   std::uint16_t port = 3000;
   /// --host, BRIGADE_HOST.
   std::string host = {};
+  /// --socket, BRIGADE_SOCKET: a Unix socket's path, instead of host and port.
+  std::string socket = {};
   /// --pin, BRIGADE_PIN=1: worker n runs on the n-th allowed CPU only.
   bool pin = false;
   /// A line for --help.
@@ -50,6 +63,7 @@ struct RunOptions {
   Duration drain_deadline = std::chrono::seconds(30);
   bool port_given = false;  // set by run()
   bool host_given = false;
+  bool socket_given = false;
   /// Called in the primary (or the only process) when all listen, after the line with the URL was
   /// printed. May be empty.
   std::function<void(const Ready&)> on_ready = {};

@@ -87,6 +87,16 @@ App& App::stats(const std::string& pattern) {
 App& App::listen(std::uint16_t port) {
   cluster::Place place = place_;
   if (!place_.port_given || listens_) place.port = port;
+  if (!place_.path_given || listens_) place.path.clear();
+  listens_ = true;
+  server_.listen(place);
+  return *this;
+}
+
+App& App::listen(const std::string& path) {
+  cluster::Place place = place_;
+  const bool told = place_.port_given || place_.path_given;
+  if (!told || listens_) place.path = path;
   listens_ = true;
   server_.listen(place);
   return *this;
@@ -110,6 +120,7 @@ int run(int argc, char** argv, AppOptions options, const std::function<void(App&
   settings.workers = options.workers;
   settings.port = options.port;
   settings.host = options.host;
+  settings.socket = options.socket;
   settings.pin = options.pin;
   settings.description = options.description;
   settings.drain_deadline = options.drain_deadline;

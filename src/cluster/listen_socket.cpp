@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <brigade/log.hpp>
 #include <brigade/system.hpp>
 
 #include <array>
@@ -67,11 +68,15 @@ std::string text_of(int fd) {
   return fmt::format("[{}]:{}", text.data(), ntohs(v6.sin6_port));
 }
 
-Error explain(int code, const std::string& host, std::uint16_t port) {
+Error explain(int code, const Listen& wanted) {
+  const std::string& host = wanted.host;
+  const std::uint16_t port = wanted.port;
+  const bool datagram = wanted.kind == ListenKind::udp;
   const std::string where =
-      host.empty() ? fmt::format("port {}", port) : fmt::format("{}:{}", host, port);
+      (datagram ? "UDP " : "") +
+      (host.empty() ? fmt::format("port {}", port) : fmt::format("{}:{}", host, port));
   if (code == EADDRINUSE) {
-    const std::string who = who_listens_on(port);
+    const std::string who = datagram ? "" : who_listens_on(port);
     return Error(code,
                  fmt::format("cannot listen on {}: it is in use{}. Stop that program, or choose "
                              "another port with --port.",
@@ -93,21 +98,24 @@ Error explain(int code, const std::string& host, std::uint16_t port) {
   return Error::from_errno(code, fmt::format("cannot listen on {}", where));
 }
 
-Result<ListenSocket> open(const Target& target, const std::string& host, std::uint16_t port,
-                          int backlog) {
-  Fd socket(::socket(target.family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket) return explain(errno, host, port);
+Result<ListenSocket> open(const Target& target, const Listen& wanted) {
+  const bool datagram = wanted.kind == ListenKind::udp;
+  Fd socket(::socket(target.family,
+                     (datagram ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return explain(errno, wanted);
   const int on = 1;
-  const int only_v6 = host.empty() ? 0 : 1;
-  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  // Accepted connections inherit it: one system call less for each.
-  ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (!datagram) {  // for UDP it would let two programs have the same port
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    // Accepted connections inherit it: one system call less for each.
+    ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
   if (target.family == AF_INET6) {
+    const int only_v6 = wanted.host.empty() && !wanted.ipv6_only ? 0 : 1;
     ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, sizeof only_v6);
   }
   if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&target.address), target.size) != 0 ||
-      ::listen(socket.get(), backlog) != 0) {
-    return explain(errno, host, port);
+      (!datagram && ::listen(socket.get(), wanted.backlog) != 0)) {
+    return explain(errno, wanted);
   }
   std::string address = text_of(socket.get());
   return ListenSocket{std::move(socket), std::move(address)};
@@ -115,17 +123,34 @@ Result<ListenSocket> open(const Target& target, const std::string& host, std::ui
 
 }  // namespace
 
-Result<ListenSocket> listen_on(const std::string& host, std::uint16_t port, int backlog) {
-  auto target = parse(host, port);
+Result<ListenSocket> listen_on(const Listen& wanted) {
+  if (wanted.kind == ListenKind::unix_stream) {
+    auto socket = listen_on_path(wanted.host, wanted.mode, wanted.backlog);
+    if (!socket) return socket.error();
+    return ListenSocket{std::move(socket->fd), "unix:" + wanted.host, std::move(socket->file)};
+  }
+  auto target = parse(wanted.host, wanted.port);
   if (!target) return target.error();
-  auto socket = open(*target, host, port, backlog);
+  auto socket = open(*target, wanted);
   const bool no_v6 =
       !socket && (socket.error().code() == EAFNOSUPPORT || socket.error().code() == EADDRNOTAVAIL);
-  if (host.empty() && no_v6) {
-    auto v4 = parse("0.0.0.0", port);
-    return open(*v4, host, port, backlog);
+  if (wanted.host.empty() && !wanted.ipv6_only && no_v6) {
+    auto v4 = parse("0.0.0.0", wanted.port);
+    return open(*v4, wanted);
   }
   return socket;
+}
+
+void warn_of_capped_backlog(const Listen& wanted, const std::string& address) {
+  if (wanted.kind == ListenKind::udp) return;
+  const std::string text = brigade::detail::read_small_file("/proc/sys/net/core/somaxconn");
+  int most = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), most);
+  if (error != std::errc() || wanted.backlog <= most) return;
+  log::warn(
+      "{}: at most {} connections can wait there, not {}: the kernel caps it. "
+      "`sysctl -w net.core.somaxconn={}` raises that",
+      address, most, wanted.backlog, wanted.backlog);
 }
 
 bool is_listen_host(const std::string& host) {

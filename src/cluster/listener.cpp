@@ -41,23 +41,25 @@ void Listener::enter_set() {
     throw ErrorException(Error::from_errno(errno, "watch a listening socket"));
   }
   in_set_ = true;
-  board_.join(own_.index);
+  if (!socket_.alone) board_.join(own_.index);
 }
 
 void Listener::leave_set() {
   if (!in_set_) return;
-  board_.leave(own_.index);
+  if (!socket_.alone) board_.leave(own_.index);
   loop_.unwatch(socket_.fd.get(), *this);
   in_set_ = false;
 }
 
-void Listener::stop() {
-  if (!socket_.fd) return;
+bool Listener::stop() {
+  if (!socket_.fd) return false;
   loop_.disarm(recheck_);
   leave_set();
   if (!paused_) accept_all();
   socket_.fd.reset();
+  socket_.file.remove();
   out_ = paused_ = false;
+  return true;
 }
 
 void Listener::on_event(std::uint32_t) {
@@ -132,7 +134,7 @@ Crowd Listener::crowd() const {
 }
 
 bool Listener::leave_if_above_share() {
-  if (own_.board.slots() == 1 || !should_leave(crowd())) return false;
+  if (socket_.alone || own_.board.slots() == 1 || !should_leave(crowd())) return false;
   if (!board_.leave_if_served(own_.index, own_.board.slots(),
                               [this](unsigned slot) { return is_sibling_fresh(slot); })) {
     return false;

@@ -34,8 +34,9 @@ class Listener final : private Watcher {
   ~Listener() { stop(); }
 
   const std::string& address() const { return socket_.address; }
-  /// For good: takes what waits, then closes.
-  void stop();
+  const std::string& key() const { return socket_.key; }
+  /// For good: takes what waits, then closes. False when it was stopped before.
+  bool stop();
   /// A connection here has ended: there may be room, or it may be our turn again.
   void connection_ended() {
     if (out_) consider_returning();

@@ -60,7 +60,7 @@ class Reader {
 
 bool known(std::uint8_t type) {
   return (type >= static_cast<std::uint8_t>(MessageType::online) &&
-          type <= static_cast<std::uint8_t>(MessageType::share)) ||
+          type <= static_cast<std::uint8_t>(MessageType::unlisten)) ||
          (type >= static_cast<std::uint8_t>(MessageType::listen_reply) &&
           type <= static_cast<std::uint8_t>(MessageType::share_reply));
 }
@@ -90,19 +90,35 @@ std::optional<Message> decode(std::string_view frame) {
 }
 
 std::string Listen::encode() const {
-  return Writer().text(host).number(port).number(ordinal).number(backlog).take();
+  return Writer()
+      .text(host)
+      .number(port)
+      .number(ordinal)
+      .number(backlog)
+      .number(static_cast<std::uint8_t>(kind))
+      .number(mode)
+      .number(static_cast<std::uint8_t>(ipv6_only))
+      .number(static_cast<std::uint8_t>(exclusive))
+      .take();
 }
 std::optional<Listen> Listen::decode(std::string_view body) {
   Listen out;
+  std::uint8_t kind = 0, ipv6_only = 0, exclusive = 0;
   Reader in(body);
   if (!in.text(out.host) || !in.number(out.port) || !in.number(out.ordinal) ||
-      !in.number(out.backlog) || !in.at_end()) {
+      !in.number(out.backlog) || !in.number(kind) || !in.number(out.mode) ||
+      !in.number(ipv6_only) || !in.number(exclusive) || !in.at_end() ||
+      kind > static_cast<std::uint8_t>(ListenKind::udp)) {
     return std::nullopt;
   }
+  out.kind = static_cast<ListenKind>(kind);
+  out.ipv6_only = ipv6_only != 0;
+  out.exclusive = exclusive != 0;
   return out;
 }
 std::string Listen::key() const {
-  std::string out = host + ":" + std::to_string(port);
+  if (kind == ListenKind::unix_stream) return "unix:" + host;
+  std::string out = (kind == ListenKind::udp ? "udp:" : "") + host + ":" + std::to_string(port);
   if (port == 0) out += "#" + std::to_string(ordinal);
   return out;
 }
@@ -116,6 +132,18 @@ std::optional<ListenReply> ListenReply::decode(std::string_view body) {
   if (!in.number(out.error) || !in.text(out.text) || !in.number(out.board) || !in.at_end()) {
     return std::nullopt;
   }
+  return out;
+}
+
+std::string Unlisten::encode() const {
+  return Writer().text(key).number(static_cast<std::uint8_t>(for_good)).take();
+}
+std::optional<Unlisten> Unlisten::decode(std::string_view body) {
+  Unlisten out;
+  std::uint8_t for_good = 0;
+  Reader in(body);
+  if (!in.text(out.key) || !in.number(for_good) || !in.at_end()) return std::nullopt;
+  out.for_good = for_good != 0;
   return out;
 }
 

@@ -25,6 +25,7 @@ enum class MessageType : std::uint8_t {
   failed = 4,     // text: cannot start, and why
   goodbye = 5,    // leaves of its own will
   share = 6,      // Share: wants a shared buffer
+  unlisten = 7,   // Unlisten: accepts there no more
   // primary → worker
   listen_reply = 64,  // ListenReply, with the socket
   drain = 65,         // Drain
@@ -44,15 +45,22 @@ std::optional<Message> decode(std::string_view frame);
 
 // Bodies.
 
+enum class ListenKind : std::uint8_t { tcp, unix_stream, udp };
+
 struct Listen {
-  std::string host;  // empty: every address
+  std::string host = {};  // empty: every address; of a Unix socket: its absolute path
   std::uint16_t port = 0;
   std::uint32_t ordinal = 0;  // port 0 only: the n-th such call of this worker
   std::int32_t backlog = 0;
+  ListenKind kind = ListenKind::tcp;
+  std::uint32_t mode = 0;  // of a Unix socket's file; 0: as umask leaves it
+  bool ipv6_only = false;
+  bool exclusive = false;  // a socket for this position alone
 
   std::string encode() const;
   static std::optional<Listen> decode(std::string_view body);
-  /// What two workers must agree in to share a socket.
+  /// What two workers must agree in to share a socket. What is not in it (backlog, mode, IPv6
+  /// alone) is as the first of them wanted it.
   std::string key() const;
 };
 
@@ -63,6 +71,14 @@ struct ListenReply {
 
   std::string encode() const;
   static std::optional<ListenReply> decode(std::string_view body);
+};
+
+struct Unlisten {
+  std::string key;
+  bool for_good = false;  // the program closed it; otherwise this worker drains
+
+  std::string encode() const;
+  static std::optional<Unlisten> decode(std::string_view body);
 };
 
 struct Drain {

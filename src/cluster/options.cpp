@@ -42,6 +42,10 @@ std::optional<int> read_options(int argc, char** argv, RunOptions& options) {
       .add_option("--host", options.host,
                   "Numeric address to listen on, or localhost; default: all")
       ->envname("BRIGADE_HOST");
+  parser
+      .add_option("--socket", options.socket,
+                  "Path of a Unix socket to listen on, instead of a port")
+      ->envname("BRIGADE_SOCKET");
   parser.add_flag("--pin", options.pin, "Bind each worker to a CPU of its own")
       ->envname("BRIGADE_PIN");
   parser
@@ -57,6 +61,7 @@ std::optional<int> read_options(int argc, char** argv, RunOptions& options) {
           "--host", "must be a numeric address or localhost, not \"" + options.host + "\"");
     }
     options.port_given = parser.count("--port") > 0;
+    options.socket_given = parser.count("--socket") > 0;
     options.host_given = parser.count("--host") > 0;
   } catch (const CLI::ParseError& error) {
     const int code = parser.exit(error);

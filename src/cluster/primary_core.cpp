@@ -143,6 +143,7 @@ void PrimaryCore::reaped(WorkerProcess& worker, ExitStatus status) {
   if (seat.successor == &worker) seat.successor = nullptr;
   tell(on_exit, worker.handle(), status);
   vacated(seat, worker, status);
+  no_longer_uses(worker, worker.draining && !worker.replace && !seat.worker);
   forget_if_gone(worker);
   finish_if_empty();
 }

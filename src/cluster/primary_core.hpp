@@ -1,8 +1,8 @@
 // The inside of cluster::Primary.
 //
 // Invariants: a position (Seat) has at most one worker that serves and one successor; a worker's
-// slot on the scoreboard is released exactly once, after it was reaped; sockets stay open for the
-// primary's whole life, so an accept queue never dies with a worker.
+// slot on the scoreboard is released exactly once, after it was reaped; a socket stays open until
+// the program closes it in every worker, so an accept queue never dies with a worker.
 #pragma once
 
 #include <brigade/cluster.hpp>
@@ -13,10 +13,10 @@
 #include <memory>
 #include <random>
 
-#include "cluster/listen_socket.hpp"
 #include "cluster/programs.hpp"
 #include "cluster/reload_plan.hpp"
 #include "cluster/restart_policy.hpp"
+#include "cluster/shared_socket.hpp"
 #include "cluster/spawn.hpp"
 #include "cluster/worker_process.hpp"
 #include "stats/scoreboard.hpp"
@@ -66,10 +66,6 @@ class PrimaryCore {
     void on_timer() override { core.successor_timed_out(); }
     PrimaryCore& core;
   };
-  struct SharedSocket {
-    ListenSocket socket;
-    unsigned board = 0;
-  };
 
   // primary_core.cpp: lives
   WorkerProcess* start(Seat& seat, std::uint64_t generation, bool successor);
@@ -100,9 +96,15 @@ class PrimaryCore {
 
   // primary_messages.cpp: what workers say
   void received(WorkerProcess& worker, Message message);
-  void listen_for(WorkerProcess& worker, const Message& message);
   void share_with(WorkerProcess& worker, const Message& message);
   void now_listening(WorkerProcess& worker, const std::string& address);
+
+  // primary_listen.cpp: the sockets they serve on
+  void listen_for(WorkerProcess& worker, const Message& message);
+  Result<SharedSocket*> socket_for(const WorkerProcess& worker, const Listen& wanted);
+  void unlisten(WorkerProcess& worker, const Message& message);
+  void no_longer_uses(const WorkerProcess& worker, bool position_ended);
+  void close_unused_sockets();
 
   // primary_reload.cpp
   void take(ReloadPlan::Step step);

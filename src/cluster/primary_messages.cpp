@@ -2,7 +2,6 @@
 #include <brigade/log.hpp>
 
 #include <cerrno>
-#include <functional>
 
 #include "cluster/primary_core.hpp"
 #include "cluster/shared_names.hpp"
@@ -19,6 +18,8 @@ void PrimaryCore::received(WorkerProcess& worker, Message message) {
       return tell(on_online, worker.handle());
     case MessageType::listen:
       return listen_for(worker, message);
+    case MessageType::unlisten:
+      return unlisten(worker, message);
     case MessageType::listening:
       return now_listening(worker, message.body);
     case MessageType::failed:
@@ -35,44 +36,6 @@ void PrimaryCore::received(WorkerProcess& worker, Message message) {
     case MessageType::share_reply:
       return;  // ours to say, not theirs
   }
-}
-
-void PrimaryCore::listen_for(WorkerProcess& worker, const Message& message) {
-  ListenReply reply;
-  Message answer{MessageType::listen_reply, message.sequence, {}, Fd()};
-  const auto wanted = Listen::decode(message.body);
-  if (!wanted) {
-    reply.error = EINVAL;
-    reply.text = "the primary did not understand the request to listen";
-  } else {
-    auto found = sockets_.find(wanted->key());
-    if (found == sockets_.end()) {
-      auto socket = listen_on(wanted->host, wanted->port, wanted->backlog);
-      if (!socket) {  // not remembered: the next to ask may be luckier
-        reply.error = socket.error().code();
-        reply.text = socket.error().message();
-      } else {
-        auto board = board_.add_listener(std::hash<std::string>()(wanted->key()) | 1);
-        if (!board) {
-          reply.error = ENOSPC;
-          reply.text = board.error().message();
-        } else {
-          found = sockets_.emplace(wanted->key(), SharedSocket{std::move(*socket), *board}).first;
-        }
-      }
-    }
-    if (found != sockets_.end()) {
-      reply.text = found->second.socket.address;
-      reply.board = found->second.board;
-      answer.fd = found->second.socket.fd.duplicate();
-      if (!answer.fd) {
-        reply.error = EMFILE;
-        reply.text = "the primary has no file descriptors left (ulimit -n)";
-      }
-    }
-  }
-  answer.body = reply.encode();
-  worker.channel->send(std::move(answer));
 }
 
 void PrimaryCore::share_with(WorkerProcess& worker, const Message& message) {

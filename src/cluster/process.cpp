@@ -95,14 +95,17 @@ Task<Result<Message>> Process::ask(MessageType type, std::string body) {
   co_return std::move(*pending.reply);
 }
 
-Task<Result<Process::Socket>> Process::listen(std::string host, std::uint16_t port, int backlog) {
-  Listen wanted{host, port, 0, backlog};
-  if (port == 0) {
-    wanted.ordinal = ordinals_[host]++;
+Task<Result<Process::Socket>> Process::listen(Listen wanted) {
+  if (wanted.kind == ListenKind::unix_stream) wanted.host = absolute_path(wanted.host);
+  const bool any_port = wanted.kind != ListenKind::unix_stream && wanted.port == 0;
+  if (any_port) {
+    wanted.ordinal = ordinals_[wanted.key()]++;
   } else if (!used_.insert(wanted.key()).second) {
-    co_return Error(EADDRINUSE, fmt::format("cannot listen on port {}: this process listens there "
-                                            "already",
-                                            port));
+    co_return Error(
+        EADDRINUSE,
+        fmt::format("cannot listen on {}: this process listens there already",
+                    wanted.kind == ListenKind::unix_stream ? wanted.key()
+                                                           : fmt::format("port {}", wanted.port)));
   }
   // Unless it comes to a socket, also when this wait is cancelled or destroyed, the port is free
   // again.
@@ -110,16 +113,19 @@ Task<Result<Process::Socket>> Process::listen(std::string host, std::uint16_t po
     Process* process;
     std::string key;
     ~Claim() {
-      if (process) process->used_.erase(key);
+      if (process) process->unlisten(key);
     }
   } claim{this, wanted.key()};
   if (!channel_) {
-    auto socket = listen_on(host, port, backlog);
+    auto socket = listen_on(wanted);
     if (!socket) co_return socket.error();
+    warn_of_capped_backlog(wanted, socket->address);
     // Alone there is no sibling to agree with: when all boards are taken, any will do.
     auto board = own_slot().board.add_listener(std::hash<std::string>()(socket->address) | 1);
     claim.process = nullptr;
-    co_return Socket{std::move(socket->fd), std::move(socket->address), board ? *board : 0};
+    co_return Socket{
+        std::move(socket->fd),  std::move(socket->address), board ? *board : 0, wanted.key(), false,
+        std::move(socket->file)};
   }
   auto answer = co_await ask(MessageType::listen, wanted.encode());
   if (!answer) co_return answer.error();
@@ -127,13 +133,19 @@ Task<Result<Process::Socket>> Process::listen(std::string host, std::uint16_t po
   if (!reply || (reply->error == 0 && !answer->fd)) {
     co_return Error(EPROTO, "the primary's answer makes no sense");
   }
-  if (reply->error != 0) co_return Error(reply->error, reply->text);
   claim.process = nullptr;
-  co_return Socket{std::move(answer->fd), reply->text, reply->board % stats::kMaxListeners};
+  if (reply->error != 0) {
+    used_.erase(claim.key);
+    co_return Error(reply->error, reply->text);
+  }
+  co_return Socket{std::move(answer->fd), reply->text, reply->board % stats::kMaxListeners,
+                   wanted.key(), wanted.exclusive};
 }
 
-void Process::unlisten(const std::string& host, std::uint16_t port) {
-  used_.erase(Listen{host, port, 0, 0}.key());
+void Process::unlisten(const std::string& key) {
+  used_.erase(key);
+  if (channel_)
+    channel_->send({MessageType::unlisten, 0, Unlisten{key, !draining_}.encode(), Fd()});
 }
 
 void Process::listening(const std::string& address) {

@@ -16,6 +16,7 @@
 
 #include "cluster/channel.hpp"
 #include "cluster/message.hpp"
+#include "cluster/unix_socket.hpp"
 
 namespace brigade::cluster::detail {
 
@@ -39,6 +40,9 @@ class Process {
     Fd fd;
     std::string address;
     unsigned board = 0;
+    std::string key = {};  // for unlisten()
+    bool alone = false;    // no sibling shares it, so there is nobody to leave the queue to
+    SocketFile file = {};  // of a Unix socket that this process made itself
   };
 
   /// This loop's, made when there is none.
@@ -49,10 +53,12 @@ class Process {
   ~Process();
 
   /// A listening socket: the primary's, shared by all workers, or one of our own. Listening on the
-  /// same fixed port twice is refused with EADDRINUSE, as it would be without a cluster.
-  Task<Result<Socket>> listen(std::string host, std::uint16_t port, int backlog);
-  /// The socket of this key is no longer used here.
-  void unlisten(const std::string& host, std::uint16_t port);
+  /// same fixed port twice is refused with EADDRINUSE, as it would be without a cluster. The
+  /// ordinal is filled in. An answer that comes when nobody waits for it any more is given back.
+  Task<Result<Socket>> listen(Listen wanted);
+  /// The socket of this key is no longer used here. When the last worker has closed it, so does the
+  /// primary; one that drains closes nothing.
+  void unlisten(const std::string& key);
   /// Tells the primary that it serves now. The first of these makes the worker ready.
   void listening(const std::string& address);
   /// What goes wrong from then on is not a failed start.

@@ -24,6 +24,7 @@ unsigned configured_workers = 1;
 
 // A browser or curl can be pointed at it: an any-address becomes the loopback one.
 std::string url_of(const std::string& address) {
+  if (address.starts_with("unix:")) return address;
   const std::size_t colon = address.rfind(':');
   const std::string host = address.substr(0, colon);
   const bool any = host == "[::]" || host == "0.0.0.0";
@@ -133,7 +134,13 @@ int run(int argc, char** argv, RunOptions options, const std::function<int(const
   const unsigned workers = options.workers.value_or(available_parallelism());
   configured_workers = std::max(workers, 1U);
   if (workers > 0 && is_primary()) return run_primary(options, workers);
-  return serve_here(options, {options.host, options.port, options.port_given, options.host_given},
+  return serve_here(options,
+                    {.host = options.host,
+                     .port = options.port,
+                     .port_given = options.port_given,
+                     .host_given = options.host_given,
+                     .path = options.socket,
+                     .path_given = options.socket_given},
                     serve);
 }
 

@@ -40,6 +40,18 @@ std::size_t default_max_connections() {
                             : std::max<std::size_t>(limit / 2, 1);
 }
 
+cluster::detail::Listen wanted(const cluster::Place& place, int backlog) {
+  cluster::detail::Listen out{.host = place.host, .port = place.port, .backlog = backlog};
+  out.ipv6_only = place.ipv6_only;
+  out.exclusive = place.exclusive;
+  if (place.path.empty()) return out;
+  out.kind = cluster::detail::ListenKind::unix_stream;
+  out.host = place.path;
+  out.port = 0;
+  out.mode = place.mode;
+  return out;
+}
+
 Limits parser_limits(const ServerOptions& options) {
   return {options.max_request_line, options.max_fields, options.max_field_count};
 }
@@ -146,8 +158,12 @@ Task<> ServerCore::serve() {
   } leave{*this};
   for (const cluster::Place& place : places) {
     if (draining_) break;
-    auto socket = co_await process_->listen(place.host, place.port, options_.backlog);
+    auto socket = co_await process_->listen(wanted(place, options_.backlog));
     if (!socket) throw ErrorException(socket.error());
+    if (draining_) {  // closed meanwhile: nobody listens after all
+      process_->unlisten(socket->key);
+      break;
+    }
     listeners_.push_back(std::make_unique<cluster::detail::Listener>(
         std::move(*socket), static_cast<cluster::detail::Acceptor&>(*this)));
     process_->listening(listeners_.back()->address());
@@ -159,11 +175,17 @@ Task<> ServerCore::serve() {
 
 void ServerCore::leave_loop() {
   static_cast<cluster::detail::Drainable&>(*this).unlink();
+  stop_listening();
   listeners_.clear();
-  for (const cluster::Place& place : places) process_->unlisten(place.host, place.port);
   while (Connection* connection = connections_.pop_front()) connection->abandon();
   loop_->disarm(cut_);
   process_.reset();  // it belongs to the loop, and a server may outlive that
+}
+
+void ServerCore::stop_listening() {
+  for (auto& listener : listeners_) {
+    if (listener->stop()) process_->unlisten(listener->key());
+  }
 }
 
 void ServerCore::close() {
@@ -173,7 +195,7 @@ void ServerCore::close() {
 void ServerCore::on_drain(Duration quiet, Duration deadline) {
   if (std::exchange(draining_, true)) return;
   quiet_ = quiet;
-  for (auto& listener : listeners_) listener->stop();
+  stop_listening();
   connections_.for_each([quiet](Connection& connection) { connection.drain(quiet); });
   loop_->arm(cut_, deadline);
   finish_if_done();

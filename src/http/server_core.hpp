@@ -75,6 +75,7 @@ class ServerCore final : private cluster::detail::Drainable, private cluster::de
   void on_connection(Fd connection) override;
   bool has_room() override;
   void on_drain(Duration quiet, Duration deadline) override;
+  void stop_listening();
   void cut();
   void finish_if_done();
   void leave_loop();

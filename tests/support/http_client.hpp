@@ -43,6 +43,8 @@ class Client {
   /// Throws `refused`. A receive buffer of a few KiB makes a client that is slow to take its
   /// answers.
   explicit Client(std::uint16_t port, int receive_buffer = 0);
+  /// Of a Unix socket.
+  explicit Client(const std::string& path);
 
   /// Throws `silent` when the peer is gone.
   void send(std::string_view bytes);

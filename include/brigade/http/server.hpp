@@ -85,6 +85,8 @@ class Server {
 
   /// Where to listen; may be called several times. Port 0: the kernel chooses.
   Server& listen(std::uint16_t port) { return listen(cluster::Place{.port = port}); }
+  /// On a Unix socket: `curl --unix-socket PATH http://localhost/`.
+  Server& listen(std::string path) { return listen(cluster::Place{.path = std::move(path)}); }
   Server& listen(cluster::Place place);
 
   /// Serves until the process is told to stop, and has finished what it had. Returns the exit code:
@@ -94,7 +96,7 @@ class Server {
   /// The same inside a task, to serve beside others: `co_await when_all(a.serve(), b.serve())`.
   /// Throws ErrorException when it cannot listen.
   Task<> serve();
-  /// What it listens on: "0.0.0.0:8000". Empty before.
+  /// What it listens on: "0.0.0.0:8000", "unix:/run/app.sock". Empty before.
   std::vector<std::string> addresses() const;
   /// Stops accepting, finishes what is in flight; serve() then returns.
   void close();

@@ -99,6 +99,36 @@ TEST(ListenSocket, OfAnIpv6AddressServesThatAlone) {
   EXPECT_FALSE(accepts("127.0.0.1", port_of(socket.address)));
 }
 
+TEST(ListenSocket, WithoutAHostServesIpv6AloneWhenItIsToldTo) {
+  if (!has_ipv6()) GTEST_SKIP() << "this machine has no IPv6";
+  const auto socket = listen_on(Listen{.backlog = 16, .ipv6_only = true}).value();
+  EXPECT_TRUE(accepts("::1", port_of(socket.address)));
+  EXPECT_FALSE(accepts("127.0.0.1", port_of(socket.address)));
+}
+
+TEST(ListenSocket, LetsNobodyElseHaveItsUdpPort) {
+  const auto first = listen_on(Listen{.host = "127.0.0.1", .kind = ListenKind::udp}).value();
+  const std::uint16_t port = port_of(first.address);
+  const auto second = listen_on(Listen{.host = "127.0.0.1", .port = port, .kind = ListenKind::udp});
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code(), EADDRINUSE);
+  EXPECT_NE(second.error().message().find("UDP"), std::string::npos) << second.error().message();
+}
+
+TEST(ListenSocket, SaysWhenTheKernelMakesItsQueueShorter) {
+  testing::internal::CaptureStderr();
+  warn_of_capped_backlog(Listen{.backlog = 2'000'000'000}, "127.0.0.1:3000");
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("127.0.0.1:3000: at most "), std::string::npos) << said;
+  EXPECT_NE(said.find("net.core.somaxconn=2000000000"), std::string::npos) << said;
+}
+
+TEST(ListenSocket, SaysNothingWhenItsQueueIsAsLongAsItShouldBe) {
+  testing::internal::CaptureStderr();
+  warn_of_capped_backlog(Listen{.backlog = 1}, "127.0.0.1:3000");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
 TEST(ListenSocket, CanTakeItsPortAgainAtOnce) {
   auto first = listen_on("127.0.0.1", 0, 16).value();
   const std::uint16_t port = port_of(first.address);

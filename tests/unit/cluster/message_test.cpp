@@ -84,7 +84,7 @@ TEST(Message, IsRefusedWhenItsTypeIsUnknown) {
     frame[type_at] = static_cast<char>(type);
     if (decode(frame)) ++known;
   }
-  EXPECT_EQ(known, 9);
+  EXPECT_EQ(known, 10);
 }
 
 TEST(Message, IsRefusedWhenItsSizeIsNotThePackets) {
@@ -140,6 +140,37 @@ TEST(Listen, SharesAKeyForTheSameHostAndPort) {
 TEST(Listen, TellsSocketsOfPortZeroApartByTheirOrder) {
   EXPECT_EQ((Listen{"", 0, 1, 0}.key()), (Listen{"", 0, 1, 0}.key()));
   EXPECT_NE((Listen{"", 0, 0, 0}.key()), (Listen{"", 0, 1, 0}.key()));
+}
+
+TEST(Listen, KeepsItsKindAndItsWishes) {
+  Listen listen{.host = "/run/app.sock", .kind = ListenKind::unix_stream, .mode = 0660};
+  listen.ipv6_only = listen.exclusive = true;
+  expect_whole_or_nothing(listen);
+  const auto back = Listen::decode(listen.encode());
+  EXPECT_EQ(back->kind, ListenKind::unix_stream);
+  EXPECT_EQ(back->mode, 0660U);
+  EXPECT_TRUE(back->ipv6_only);
+  EXPECT_TRUE(back->exclusive);
+}
+
+TEST(Listen, IsRefusedWithAKindThatIsNone) {
+  std::string bytes = Listen{}.encode();
+  bytes[bytes.size() - 7] = 3;  // behind it: the mode and two flags
+  EXPECT_FALSE(Listen::decode(bytes));
+}
+
+TEST(Listen, TellsKindsApart) {
+  const Listen udp{.host = "::", .port = 80, .kind = ListenKind::udp};
+  EXPECT_NE(udp.key(), (Listen{.host = "::", .port = 80}.key()));
+  EXPECT_EQ((Listen{.host = "/a", .kind = ListenKind::unix_stream, .mode = 1}.key()),
+            (Listen{.host = "/a", .kind = ListenKind::unix_stream, .mode = 2}.key()));
+}
+
+TEST(Unlisten, ComesBackWholeOrNotAtAll) {
+  const Unlisten unlisten{"127.0.0.1:80", true};
+  expect_whole_or_nothing(unlisten);
+  EXPECT_EQ(Unlisten::decode(unlisten.encode())->key, "127.0.0.1:80");
+  EXPECT_TRUE(Unlisten::decode(unlisten.encode())->for_good);
 }
 
 TEST(ListenReply, ComesBackWholeOrNotAtAll) {

@@ -35,7 +35,7 @@ class OptionsTest : public testing::Test {
  private:
   static void clear() {
     for (const char* name : {"BRIGADE_WORKERS", "BRIGADE_PORT", "BRIGADE_HOST", "BRIGADE_PIN",
-                             "BRIGADE_DRAIN_SECONDS"}) {
+                             "BRIGADE_DRAIN_SECONDS", "BRIGADE_SOCKET"}) {
       ::unsetenv(name);
     }
   }
@@ -54,6 +54,19 @@ TEST_F(OptionsTest, LeaveTheProgramsOwnValuesWhenNothingIsGiven) {
   EXPECT_FALSE(options.pin);
   EXPECT_FALSE(options.port_given);
   EXPECT_FALSE(options.host_given);
+}
+
+TEST_F(OptionsTest, TakeAUnixSocketsPath) {
+  EXPECT_EQ(read({"--socket", "run/app.sock"}), std::nullopt);
+  EXPECT_EQ(options.socket, "run/app.sock");
+  EXPECT_TRUE(options.socket_given);
+}
+
+TEST_F(OptionsTest, TakeAUnixSocketsPathFromTheEnvironment) {
+  set("BRIGADE_SOCKET", "/run/app.sock");
+  EXPECT_EQ(read({}), std::nullopt);
+  EXPECT_EQ(options.socket, "/run/app.sock");
+  EXPECT_TRUE(options.socket_given);
 }
 
 TEST_F(OptionsTest, LeaveTheNumberOfWorkersOpen) {

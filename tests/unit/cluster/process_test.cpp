@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -31,7 +32,7 @@ struct Member final : Drainable {
 class ProcessTest : public testing::Test {
  protected:
   Result<Process::Socket> listen(std::uint16_t port) {
-    return fake.loop.run(process->listen("127.0.0.1", port, 16));
+    return fake.loop.run(process->listen({.host = "127.0.0.1", .port = port, .backlog = 16}));
   }
   // That nobody else had a moment ago.
   std::uint16_t free_port() { return port_of(listen_on("127.0.0.1", 0, 1).value().address); }
@@ -83,7 +84,7 @@ TEST_F(ProcessTest, ListensAgainOnAPortThatWasGivenBack) {
     const auto first = listen(port);
     ASSERT_TRUE(first);
   }
-  process->unlisten("127.0.0.1", port);
+  process->unlisten(Listen{.host = "127.0.0.1", .port = port}.key());
   const auto second = listen(port);
   EXPECT_TRUE(second) << second.error().message();
 }
@@ -113,6 +114,27 @@ TEST_F(ProcessTest, MayTryAgainAfterAPortWasInUse) {
   EXPECT_EQ(refused.error().code(), EADDRINUSE);
   other.fd.reset();
   EXPECT_TRUE(listen(port));
+}
+
+TEST_F(ProcessTest, ListensOnAPathThatBeginsAtItsWorkingDirectory) {
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(std::filesystem::temp_directory_path());
+  const std::string name = "brigade-process-test-" + std::to_string(::getpid());
+  auto socket = fake.loop.run(process->listen({.host = name, .kind = ListenKind::unix_stream}));
+  std::filesystem::current_path(before);
+  ASSERT_TRUE(socket) << socket.error().message();
+  EXPECT_EQ(socket->address, "unix:" + (std::filesystem::temp_directory_path() / name).string());
+}
+
+TEST_F(ProcessTest, RefusesToListenTwiceOnAPath) {
+  const std::string path =
+      std::filesystem::temp_directory_path() / ("brigade-twice-" + std::to_string(::getpid()));
+  const Listen wanted{.host = path, .kind = ListenKind::unix_stream};
+  const auto first = fake.loop.run(process->listen(wanted));
+  ASSERT_TRUE(first) << first.error().message();
+  const auto second = fake.loop.run(process->listen(wanted));
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code(), EADDRINUSE);
 }
 
 TEST_F(ProcessTest, TellsWhereItListens) {

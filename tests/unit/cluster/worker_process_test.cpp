@@ -2,10 +2,13 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <brigade/child.hpp>
+#include <brigade/task_group.hpp>
 
 #include <cerrno>
 #include <csignal>
+#include <filesystem>
 #include <functional>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,7 +30,7 @@ using test::ChildTask;
 const ChildTask listens("worker listens", [] {
   Loop loop;
   const auto process = Process::join();
-  auto socket = loop.run(process->listen("127.0.0.1", 4000, 16));
+  auto socket = loop.run(process->listen({.host = "127.0.0.1", .port = 4000, .backlog = 16}));
   if (!socket) {
     process->failed(socket.error().message());
     return socket.error().code();
@@ -42,7 +45,7 @@ const ChildTask listens_twice("worker listens twice", [] {
   const auto process = Process::join();
   int code = 0;
   for (int i = 0; i < 2; ++i) {
-    auto socket = loop.run(process->listen("127.0.0.1", 4000, 16));
+    auto socket = loop.run(process->listen({.host = "127.0.0.1", .port = 4000, .backlog = 16}));
     process->failed(socket ? "got it" : socket.error().message());
     code = socket ? 0 : socket.error().code();
   }
@@ -52,8 +55,8 @@ const ChildTask listens_twice("worker listens twice", [] {
 const ChildTask listens_on_zero("worker listens on port 0", [] {
   Loop loop;
   const auto process = Process::join();
-  static_cast<void>(loop.run(process->listen("", 0, 16)));
-  static_cast<void>(loop.run(process->listen("", 0, 16)));
+  static_cast<void>(loop.run(process->listen({.backlog = 16})));
+  static_cast<void>(loop.run(process->listen({.backlog = 16})));
   return 0;
 });
 
@@ -66,6 +69,29 @@ struct Drained final : Drainable {
   Event told;
   Duration quiet{}, deadline{};
 };
+
+Task<> listen_and_forget(Process& process) {
+  static_cast<void>(co_await process.listen({.host = "127.0.0.1", .port = 4000, .backlog = 16}));
+}
+
+long descriptors() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+}
+
+const ChildTask gives_up("worker gives up listening", [] {
+  Loop loop;
+  const auto process = Process::join();
+  Drained member;
+  process->add(member);
+  TaskGroup group;
+  group.spawn(listen_and_forget(*process));
+  group.cancel();
+  const long before = descriptors();
+  loop.run([](TaskGroup& of) -> Task<> { co_await of.join(); }(group));
+  loop.run([](Drained& of) -> Task<> { co_await of.told.wait(); }(member));
+  process->failed(fmt::format("{} descriptors more", descriptors() - before));
+  return 0;
+});
 
 const ChildTask drains("worker drains", [] {
   Loop loop;
@@ -195,6 +221,21 @@ TEST_F(WorkerProcessTest, IgnoresAnAnswerThatItDidNotAskFor) {
   start("worker listens");
   EXPECT_EQ(run().code, 0);
   EXPECT_EQ(said.back(), "listening 127.0.0.1:4000 board 1 fd yes");
+}
+
+TEST_F(WorkerProcessTest, GivesASocketBackThatComesWhenNobodyWaitsForItAnyMore) {
+  std::uint32_t asked = 0;
+  on_message = [&](const Message& message) {
+    if (message.type == MessageType::listen) asked = message.sequence;
+    if (message.type != MessageType::unlisten) return;
+    EXPECT_EQ(Unlisten::decode(message.body)->key, "127.0.0.1:4000");
+    const std::string body = ListenReply{0, "127.0.0.1:4000", 1}.encode();
+    channel->send({MessageType::listen_reply, asked, body, socket.fd.duplicate()});
+    channel->send({MessageType::drain, 0, Drain{1, 2}.encode(), Fd()});
+  };
+  start("worker gives up listening");
+  EXPECT_EQ(run().code, 0);
+  EXPECT_EQ(said.back(), "failed 0 descriptors more");
 }
 
 TEST_F(WorkerProcessTest, DoesNotAskTwiceForAFixedPort) {
