@@ -60,6 +60,10 @@ class Worker {
 
   /// Asks it to drain: stop accepting, finish, exit. It is not replaced.
   void disconnect();
+  /// Replaces it by a worker of the same program: that one is started, and when it listens this one
+  /// drains. Waits for a reload or another replacement that runs. False when it goes already, or
+  /// is itself a successor that does not listen yet. `reason` is for the log.
+  bool recycle(const std::string& reason = "it was asked for");
   /// Sends a signal at once. False when it is dead. The death counts as involuntary.
   bool kill(int signal = SIGTERM);
 
@@ -134,10 +138,15 @@ class Primary {
 
   /// Replaces the workers one after another, from the program now at this one's path.
   void reload();
+  /// Changes the number of workers, after a reload that runs. More: at new positions. Fewer: those
+  /// at the highest positions drain; nobody is reset. The Error says why not: the cluster drains,
+  /// 0, or more than max_workers less one.
+  Result<void> scale(unsigned count);
   /// Drains all workers; run() then returns 0. A second call kills them instead.
   void shutdown();
 
-  /// Supervises until all workers are gone. SIGTERM and SIGINT mean shutdown(), SIGHUP reload().
+  /// Supervises until all workers are gone. SIGTERM and SIGINT mean shutdown(), SIGHUP reload(),
+  /// SIGTTIN and SIGTTOU one worker more and one less.
   /// Returns the process's exit code: 0 after a drain, 1 when the first workers could not start,
   /// 128 + signal when a second signal cut the drain short.
   int run();

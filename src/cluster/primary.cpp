@@ -33,6 +33,9 @@ std::optional<bool> Worker::exited_after_disconnect() const {
 void Worker::disconnect() {
   process_.core_.disconnect(process_);
 }
+bool Worker::recycle(const std::string& reason) {
+  return process_.core_.recycle(process_, reason);
+}
 bool Worker::kill(int signal) {
   return !process_.exit && process_.child->send_signal(signal);
 }
@@ -79,6 +82,9 @@ std::vector<Worker*> Primary::workers() const {
 }
 void Primary::reload() {
   core_->reload();
+}
+Result<void> Primary::scale(unsigned count) {
+  return core_->scale(count);
 }
 void Primary::shutdown() {
   core_->shutdown();

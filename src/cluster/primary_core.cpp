@@ -36,6 +36,8 @@ PrimaryCore::PrimaryCore(PrimaryOptions options)
     }));
   }
   signals_.push_back(std::make_unique<SignalWatch>(SIGHUP, [this] { reload(); }));
+  signals_.push_back(std::make_unique<SignalWatch>(SIGTTIN, [this] { scale_by(1); }));
+  signals_.push_back(std::make_unique<SignalWatch>(SIGTTOU, [this] { scale_by(-1); }));
 }
 
 PrimaryCore::~PrimaryCore() {

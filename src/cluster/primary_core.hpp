@@ -34,6 +34,12 @@ class PrimaryCore {
   int run();
   std::vector<Worker*> workers();
   void disconnect(WorkerProcess& worker);
+  /// Starts a successor at its position and drains it when that listens; when a reload or another
+  /// replacement runs, after that. False when it is on its way out already, or is a successor
+  /// itself.
+  bool recycle(WorkerProcess& worker, const std::string& reason);
+  /// As Primary::scale(); takes effect after a reload that runs.
+  Result<void> scale(unsigned count);
   void configure(const WorkerSettings& patch);
   const WorkerSettings& settings() const { return options_.settings; }
 
@@ -106,6 +112,13 @@ class PrimaryCore {
   void no_longer_uses(const WorkerProcess& worker, bool position_ended);
   void close_unused_sockets();
 
+  // primary_scale.cpp
+  static bool is_filled(const Seat& seat);
+  void scale_by(int change);
+  void next_change();
+  void apply_scale(unsigned count);
+  void vacate(Seat& seat);
+
   // primary_reload.cpp
   void take(ReloadPlan::Step step);
   void successor_timed_out();
@@ -126,6 +139,9 @@ class PrimaryCore {
   std::map<std::uint64_t, std::unique_ptr<WorkerProcess>> workers_;
   std::map<std::string, SharedSocket> sockets_;
   ReloadPlan plan_;
+  bool recycling_ = false;              // the plan replaces one worker, by its own program
+  std::deque<std::uint64_t> recycles_;  // ids of workers to be replaced when the plan has ended
+  std::optional<unsigned> scale_to_;    // likewise
   SuccessorTimeout successor_timeout_;
   std::mt19937_64 random_;
   bool ever_listened_ = false;

@@ -13,7 +13,10 @@ void PrimaryCore::reload() {
   for (const auto& seat : seats_) {  // not those whose worker was told to go for good
     if (seat->worker || seat->armed()) numbers.push_back(seat->number);
   }
-  if (!plan_.running() && !open_new_generation()) return;
+  if (!plan_.running()) {
+    if (!open_new_generation()) return;
+    recycling_ = false;
+  }
   take(plan_.request(std::move(numbers)));
 }
 
@@ -33,20 +36,20 @@ void PrimaryCore::take(ReloadPlan::Step step) {
   if (const auto* begin = std::get_if<ReloadPlan::Start>(&step)) {
     Seat& seat = *seats_[begin->number];
     loop_.disarm(seat);
-    seat.successor = start(seat, generation_, true);
+    seat.successor = start(seat, recycling_ ? seat.generation : generation_, true);
     if (!seat.successor) return take(plan_.successor_failed());
     loop_.arm(successor_timeout_, options_.listen_timeout);
     return;
   }
   if (const auto* failed = std::get_if<ReloadPlan::Failed>(&step)) {
     log::error(
-        "reload stopped: the new worker at position {} did not come to listen; "
+        "{} stopped: the new worker at position {} did not come to listen; "
         "what served before goes on",
-        failed->number);
+        recycling_ ? "replacement" : "reload", failed->number);
     Seat& seat = *seats_[failed->number];
     if (!seat.worker) loop_.arm(seat, options_.first_restart_delay);
   }
-  if (std::holds_alternative<ReloadPlan::Finished>(step)) {
+  if (std::holds_alternative<ReloadPlan::Finished>(step) && !recycling_) {
     log::info("reload finished: generation {}", generation_);
   }
   if (plan_.running()) return;
@@ -56,7 +59,7 @@ void PrimaryCore::take(ReloadPlan::Step step) {
              return seat->generation == generation;
            });
   });
-  if (plan_.take_repeat()) reload();
+  next_change();
 }
 
 void PrimaryCore::successor_timed_out() {
@@ -64,7 +67,7 @@ void PrimaryCore::successor_timed_out() {
   if (!number) return;
   WorkerProcess* successor = seats_[*number]->successor;
   if (!successor) return;
-  log::error("reload: worker {} (pid {}) does not listen, it is killed", successor->id(),
+  log::error("new worker {} (pid {}) does not listen, it is killed", successor->id(),
              successor->pid);
   successor->child->send_signal(SIGKILL);
 }
@@ -72,7 +75,7 @@ void PrimaryCore::successor_timed_out() {
 void PrimaryCore::successor_died(const WorkerProcess& worker, ExitStatus status) {
   loop_.disarm(successor_timeout_);
   if (!draining_) {
-    log::error("reload: new worker {} (pid {}) {}{}", worker.id(), worker.pid, status.text(),
+    log::error("new worker {} (pid {}) {}{}", worker.id(), worker.pid, status.text(),
                worker.failure.empty() ? " before it listened" : ": " + worker.failure);
   }
   take(plan_.successor_failed());

@@ -46,7 +46,7 @@ void announce(const RunOptions& options, const Ready& ready) {
 int run_primary(const RunOptions& options, unsigned workers) {
   name_this_thread(fmt::format("{}: primary", ::program_invocation_short_name));
   PrimaryOptions settings;
-  settings.max_workers = std::max(workers * 2 + 2, 8U);
+  settings.max_workers = std::max(workers * 2 + 2, 32U);  // room to scale
   settings.drain_deadline = options.drain_deadline;
   Primary primary(settings);
   std::set<std::uint32_t> listening;
