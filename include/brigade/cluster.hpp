@@ -8,6 +8,7 @@
 #include <brigade/child.hpp>
 #include <brigade/cluster_run.hpp>
 #include <brigade/cluster_settings.hpp>
+#include <brigade/exit_reason.hpp>
 #include <brigade/result.hpp>
 #include <brigade/stats.hpp>
 #include <brigade/time.hpp>
@@ -57,6 +58,8 @@ class Worker {
   /// Nothing before it has disconnected or exited. Then: whether it left because it was asked to,
   /// or said goodbye first. Exit code 0 alone does not make an exit voluntary.
   std::optional<bool> exited_after_disconnect() const;
+  /// Why it ended; null while it lives. An exit callback finds it here.
+  const ExitReason* exit_reason() const;
 
   /// Asks it to drain: stop accepting, finish, exit. It is not replaced.
   void disconnect();
@@ -135,6 +138,9 @@ class Primary {
 
   /// Living workers, by id.
   std::vector<Worker*> workers() const;
+
+  /// The last exits of the worker at a position, at most 8, the newest last.
+  std::vector<PastExit> exits(std::uint32_t number) const;
 
   /// Replaces the workers one after another, from the program now at this one's path.
   void reload();

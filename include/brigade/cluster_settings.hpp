@@ -14,7 +14,8 @@ namespace brigade::cluster {
 /// Where a worker's standard output and error go.
 enum class Output : std::uint8_t {
   inherit,  // where the primary's go
-  keep,     // the same, but standard error by way of the primary, which keeps its last lines
+  keep,     // the default: the same, but standard error by way of the primary, in whole lines, of
+            // which it keeps the last; what neither has room for is lost, not waited for
   pipe,     // to the primary alone: Primary::on_output (what Node calls silent)
 };
 

@@ -14,21 +14,19 @@ namespace {
 constexpr std::size_t read_size = 16 * 1024;
 constexpr int reads_of_the_rest = 64;
 
-void write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t wrote = ::write(fd, text.data(), text.size());
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote <= 0) return;  // nobody reads it; the worker need not suffer for that
-    text.remove_prefix(static_cast<std::size_t>(wrote));
-  }
-}
+// More than the usual 64 KiB, so that a primary which is stopped for a while costs no lines.
+constexpr int error_pipe_size = 256 * 1024;
 
 }  // namespace
 
-Result<std::pair<Fd, Fd>> OutputPipe::make_pair() {
+Result<std::pair<Fd, Fd>> OutputPipe::make_pair(WhenFull when_full) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return Error::from_errno(errno, "pipe");
   ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  if (when_full == WhenFull::it_loses) {
+    ::fcntl(ends[1], F_SETFL, O_NONBLOCK);
+    ::fcntl(ends[1], F_SETPIPE_SZ, error_pipe_size);  // refused: then it is smaller
+  }
   return std::pair(Fd(ends[0]), Fd(ends[1]));
 }
 
@@ -46,6 +44,7 @@ OutputPipe::~OutputPipe() {
 
 void OutputPipe::close() {
   if (!line_.empty()) end_line();
+  pass_on();
   if (!read_end_) return;
   loop_.unwatch(read_end_.get(), *this);
   read_end_.reset();
@@ -65,15 +64,15 @@ bool OutputPipe::read_some() {
     close();
     return false;
   }
-  const std::string_view text(buffer.data(), static_cast<std::size_t>(got));
-  if (options_.copy_to >= 0) write_all(options_.copy_to, text);
-  take(text);
+  take({buffer.data(), static_cast<std::size_t>(got)});
+  pass_on();
   return true;
 }
 
 void OutputPipe::read_rest() {
   for (int reads = 0; reads < reads_of_the_rest && read_some(); ++reads) continue;
   if (!line_.empty()) end_line();
+  pass_on();
 }
 
 void OutputPipe::take(std::string_view text) {
@@ -90,9 +89,17 @@ void OutputPipe::take(std::string_view text) {
 
 void OutputPipe::end_line() {
   const std::string line = std::exchange(line_, {});
+  if (options_.intercept && options_.intercept(line)) return;
+  if (options_.pass_on) batch_.append(line).append(1, '\n');
   if (last_.size() == kept_lines) last_.pop_front();
   last_.emplace_back(line, 0, kept_line_bytes);
   if (options_.on_line) options_.on_line(line);
+}
+
+void OutputPipe::pass_on() {
+  if (batch_.empty()) return;
+  options_.pass_on->write(batch_);
+  batch_.clear();
 }
 
 }  // namespace brigade::cluster::detail

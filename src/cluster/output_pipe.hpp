@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/error_sink.hpp"
+
 namespace brigade::cluster::detail {
 
 /// Cuts the stream into lines, keeps the last of them, and hands all of them on. Loop thread only.
@@ -23,8 +25,10 @@ class OutputPipe final : private Watcher {
   struct Options {
     /// Each line without its end. Must not destroy the pipe. May be empty.
     std::function<void(std::string_view line)> on_line = {};
-    /// Everything is written there as well, as it comes; -1: nowhere.
-    int copy_to = -1;
+    /// Asked first, if set: true takes the line away from everybody else.
+    std::function<bool(std::string_view line)> intercept = {};
+    /// Every line is passed on there as well. Outlives the pipe. May be null.
+    ErrorSink* pass_on = nullptr;
   };
 
   OutputPipe(Fd read_end, Options options);
@@ -32,8 +36,10 @@ class OutputPipe final : private Watcher {
   OutputPipe& operator=(const OutputPipe&) = delete;
   ~OutputPipe();
 
-  /// The end to read from does not block; the other one, which the program gets, does.
-  static Result<std::pair<Fd, Fd>> make_pair();
+  /// What a full pipe does to the program that writes to it.
+  enum class WhenFull { it_waits, it_loses };
+  /// The end to read from, which does not block, and the program's.
+  static Result<std::pair<Fd, Fd>> make_pair(WhenFull when_full);
 
   /// Reads what has come, without waiting for the loop to notice: for the moment a child is reaped.
   /// Then the beginning of a line counts as a line.
@@ -46,12 +52,14 @@ class OutputPipe final : private Watcher {
   bool read_some();
   void take(std::string_view text);
   void end_line();
+  void pass_on();
   void close();
 
   Fd read_end_;
   Options options_;
   Loop& loop_;
   std::string line_;
+  std::string batch_;  // for pass_on
   std::deque<std::string> last_;
 };
 

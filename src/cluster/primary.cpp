@@ -30,6 +30,9 @@ bool Worker::is_dead() const {
 std::optional<bool> Worker::exited_after_disconnect() const {
   return process_.voluntary;
 }
+const ExitReason* Worker::exit_reason() const {
+  return process_.exit ? &process_.reason : nullptr;
+}
 void Worker::disconnect() {
   process_.core_.disconnect(process_);
 }
@@ -79,6 +82,9 @@ const WorkerSettings& Primary::settings() const {
 }
 std::vector<Worker*> Primary::workers() const {
   return core_->workers();
+}
+std::vector<PastExit> Primary::exits(std::uint32_t number) const {
+  return core_->exits(number);
 }
 void Primary::reload() {
   core_->reload();

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/wait.h>
+#include <unistd.h>
 #include <brigade/log.hpp>
 
 #include <algorithm>
@@ -22,11 +23,18 @@ PrimaryCore::PrimaryCore(PrimaryOptions options)
       own_loop_(Loop::try_current() ? nullptr : std::make_unique<Loop>()),
       loop_(Loop::current()),
       board_(make_board(options_.max_workers)),
+      error_sink_(STDERR_FILENO),
       successor_timeout_(*this),
       random_(std::random_device{}()) {
   // Now: not what is deployed at its path when the first worker is started.
   if (auto own = programs_.get(generation_, {}); !own) throw ErrorException(own.error());
   board_.header().primary.generation.set(generation_);
+
+  // Nobody may end us by not reading what we write.
+  struct sigaction pipe {};
+  if (::sigaction(SIGPIPE, nullptr, &pipe) == 0 && pipe.sa_handler == SIG_DFL) {
+    ::signal(SIGPIPE, SIG_IGN);
+  }
 
   signals_.push_back(std::make_unique<SignalWatch>(SIGCHLD, [this] { note_stopped(); }));
   for (const int signal : {SIGTERM, SIGINT}) {
@@ -136,6 +144,7 @@ void PrimaryCore::reaped(WorkerProcess& worker, ExitStatus status) {
   if (worker.output) worker.output->read_rest();
   if (worker.errors) worker.errors->read_rest();
   worker.exit = status;
+  note_reason(worker, status);
   worker.state = WorkerState::dead;
   if (!worker.voluntary) worker.voluntary = worker.draining || worker.said_goodbye;
   worker.disarm_kill();
@@ -144,14 +153,14 @@ void PrimaryCore::reaped(WorkerProcess& worker, ExitStatus status) {
   if (seat.worker == &worker) seat.worker = nullptr;
   if (seat.successor == &worker) seat.successor = nullptr;
   tell(on_exit, worker.handle(), status);
-  vacated(seat, worker, status);
+  vacated(seat, worker);
   no_longer_uses(worker, worker.draining && !worker.replace && !seat.worker);
   forget_if_gone(worker);
   finish_if_empty();
 }
 
-void PrimaryCore::vacated(Seat& seat, WorkerProcess& worker, ExitStatus status) {
-  if (worker.successor) return successor_died(worker, status);
+void PrimaryCore::vacated(Seat& seat, WorkerProcess& worker) {
+  if (worker.successor) return successor_died(worker);
   const bool in_reload = plan_.current() == seat.number;
   if (in_reload && worker.draining) return take(plan_.predecessor_gone());
   if (worker.said_goodbye) return;
@@ -159,8 +168,7 @@ void PrimaryCore::vacated(Seat& seat, WorkerProcess& worker, ExitStatus status) 
   // end.
   const bool said_later = !ever_listened_ && generation_ == 1 && !worker.failure.empty();
   if (!worker.draining && !said_later) {
-    log::warn("worker {} (pid {}) {}{}", worker.id(), worker.pid, status.text(),
-              worker.failure.empty() ? "" : ": " + worker.failure);
+    log_exit(worker);
   }
   if (first_generation_failed(worker)) return;
   if (!options_.restart || draining_ || !worker.replace || seat.worker) return;
@@ -195,6 +203,7 @@ void PrimaryCore::channel_closed(WorkerProcess& worker, const char* error) {
   if (error && !worker.exit) {
     report(&worker, Error(EPROTO, fmt::format("worker {} (pid {}) {}: it is replaced", worker.id(),
                                               worker.pid, error)));
+    worker.blame(ExitCause::lost_channel, error);
     worker.child->send_signal(SIGKILL);
   }
   // Not from here: the channel is still on the stack.
@@ -243,6 +252,7 @@ void PrimaryCore::disconnect(WorkerProcess& worker) {
 
 void PrimaryCore::drain(WorkerProcess& worker, Duration quiet) {
   if (worker.exit || std::exchange(worker.draining, true)) return;
+  worker.blame(ExitCause::requested);
   worker.state_before_drain = std::exchange(worker.state, WorkerState::draining);
   board_.entry(worker.slot()).set_state(WorkerState::draining);
   const auto ms = [](Duration time) {
@@ -283,6 +293,7 @@ void PrimaryCore::kill_all() {
   for (auto& seat : seats_) loop_.disarm(*seat);
   for (auto& [id, worker] : workers_) {
     worker->draining = true;
+    worker->blame(ExitCause::requested);
     if (!worker->exit) worker->child->send_signal(SIGKILL);
   }
   finish_if_empty();

@@ -13,6 +13,8 @@
 #include <memory>
 #include <random>
 
+#include "cluster/error_sink.hpp"
+#include "cluster/oom_kills.hpp"
 #include "cluster/programs.hpp"
 #include "cluster/reload_plan.hpp"
 #include "cluster/restart_policy.hpp"
@@ -41,6 +43,7 @@ class PrimaryCore {
   /// As Primary::scale(); takes effect after a reload that runs.
   Result<void> scale(unsigned count);
   void configure(const WorkerSettings& patch);
+  std::vector<PastExit> exits(std::uint32_t number) const;
   const WorkerSettings& settings() const { return options_.settings; }
 
   std::vector<Primary::WorkerCallback> on_fork;
@@ -65,7 +68,8 @@ class PrimaryCore {
     std::uint64_t generation = 0;
     WorkerProcess* worker = nullptr;
     WorkerProcess* successor = nullptr;
-    bool started_once = false;  // its first worker has listened or died
+    std::deque<PastExit> exits;  // the newest last
+    bool started_once = false;   // its first worker has listened or died
   };
   struct SuccessorTimeout final : Timer {
     explicit SuccessorTimeout(PrimaryCore& owner) : core(owner) {}
@@ -82,7 +86,7 @@ class PrimaryCore {
   void tell_fork(WorkerProcess& worker);
   void tell_disconnect(WorkerProcess& worker);
   void forget_if_gone(WorkerProcess& worker);
-  void vacated(Seat& seat, WorkerProcess& worker, ExitStatus status);
+  void vacated(Seat& seat, WorkerProcess& worker);
   bool first_generation_failed(const WorkerProcess& worker);
   void drain(WorkerProcess& worker, Duration quiet);
   void kill_all();
@@ -99,6 +103,10 @@ class PrimaryCore {
   Result<Outputs> open_outputs(const WorkerSettings& settings, WorkerProcess& worker);
   Result<void> open_programs(std::uint64_t generation);
   void report(WorkerProcess* worker, const Error& error);
+
+  // primary_exits.cpp: why workers end
+  void note_reason(WorkerProcess& worker, ExitStatus status);
+  void log_exit(const WorkerProcess& worker);
 
   // primary_messages.cpp: what workers say
   void received(WorkerProcess& worker, Message message);
@@ -122,7 +130,7 @@ class PrimaryCore {
   // primary_reload.cpp
   void take(ReloadPlan::Step step);
   void successor_timed_out();
-  void successor_died(const WorkerProcess& worker, ExitStatus status);
+  void successor_died(const WorkerProcess& worker);
   bool open_new_generation();
 
   template <class Callbacks, class... Args>
@@ -133,6 +141,8 @@ class PrimaryCore {
   Loop& loop_;
   stats::Scoreboard board_;
   Programs programs_;
+  OomKills oom_kills_;
+  ErrorSink error_sink_;
   std::uint64_t generation_ = 1;
   std::uint64_t next_id_ = 1;
   std::deque<std::unique_ptr<Seat>> seats_;

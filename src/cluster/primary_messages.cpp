@@ -14,6 +14,8 @@ void PrimaryCore::received(WorkerProcess& worker, Message message) {
     case MessageType::online:
       if (worker.state != WorkerState::starting) return;
       worker.state = WorkerState::online;
+      worker.cgroup_file = OomKills::file_of(worker.pid);
+      oom_kills_.watch(worker.cgroup_file);
       board_.entry(worker.slot()).set_state(WorkerState::online);
       return tell(on_online, worker.handle());
     case MessageType::listen:
@@ -27,6 +29,7 @@ void PrimaryCore::received(WorkerProcess& worker, Message message) {
       return;
     case MessageType::goodbye:
       worker.said_goodbye = true;
+      worker.blame(ExitCause::requested);
       worker.replace = false;
       return;
     case MessageType::share:

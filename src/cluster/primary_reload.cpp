@@ -69,14 +69,15 @@ void PrimaryCore::successor_timed_out() {
   if (!successor) return;
   log::error("new worker {} (pid {}) does not listen, it is killed", successor->id(),
              successor->pid);
+  successor->blame(ExitCause::start_timeout);
   successor->child->send_signal(SIGKILL);
 }
 
-void PrimaryCore::successor_died(const WorkerProcess& worker, ExitStatus status) {
+void PrimaryCore::successor_died(const WorkerProcess& worker) {
   loop_.disarm(successor_timeout_);
   if (!draining_) {
-    log::error("new worker {} (pid {}) {}{}", worker.id(), worker.pid, status.text(),
-               worker.failure.empty() ? " before it listened" : ": " + worker.failure);
+    log::error("new worker {} (pid {}) {}{}", worker.id(), worker.pid, worker.reason.text(),
+               worker.failure.empty() ? " before it listened" : "");
   }
   take(plan_.successor_failed());
 }

@@ -1,4 +1,5 @@
 // How the processes of workers are started, and what they write.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 #include <brigade/log.hpp>
@@ -57,15 +58,20 @@ Result<Spawned> PrimaryCore::spawn_worker(const Seat& seat, std::uint64_t genera
   };
   if (outputs.out) request.descriptors.push_back({outputs.out.get(), STDOUT_FILENO});
   if (outputs.error) request.descriptors.push_back({outputs.error.get(), STDERR_FILENO});
+  const bool kept = settings.output.value_or(Output::keep) == Output::keep;
+  if (kept && ::fcntl(STDERR_FILENO, F_GETFD) >= 0) {
+    request.descriptors.push_back({STDERR_FILENO, primary_stderr_fd});
+  }
   return spawn(request);
 }
 
 Result<PrimaryCore::Outputs> PrimaryCore::open_outputs(const WorkerSettings& settings,
                                                        WorkerProcess& worker) {
-  const Output mode = settings.output.value_or(Output::inherit);
+  const Output mode = settings.output.value_or(Output::keep);
   Outputs childs;
   const auto open = [&](OutputStream stream, std::unique_ptr<OutputPipe>& ours, Fd& theirs) {
-    auto ends = OutputPipe::make_pair();
+    auto ends = OutputPipe::make_pair(mode == Output::keep ? OutputPipe::WhenFull::it_loses
+                                                           : OutputPipe::WhenFull::it_waits);
     if (!ends) return Result<void>(ends.error());
     theirs = std::move(ends->second);
     ours = std::make_unique<OutputPipe>(
@@ -74,7 +80,7 @@ Result<PrimaryCore::Outputs> PrimaryCore::open_outputs(const WorkerSettings& set
                                 [this, stream, &worker](std::string_view line) {
                                   tell(on_output, worker.handle(), stream, line);
                                 },
-                            .copy_to = mode == Output::keep ? STDERR_FILENO : -1});
+                            .pass_on = mode == Output::keep ? &error_sink_ : nullptr});
     return Result<void>();
   };
   if (mode == Output::pipe) {

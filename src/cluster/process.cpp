@@ -34,6 +34,7 @@ Process::Process() {
                            [this](const char* error) { lost_primary(error); }});
     channel_->send({MessageType::online, 0, {}, Fd()});
     ::signal(SIGINT, SIG_IGN);
+    ::signal(SIGPIPE, SIG_IGN);  // its standard error may be a pipe to a primary that is gone
     guard_orphan(own_deadline);
     signals_.push_back(std::make_unique<SignalWatch>(SIGTERM, [this] { stop_signal(SIGTERM); }));
     return;
@@ -55,6 +56,7 @@ void Process::stop_signal(int signal) {
 }
 
 void Process::lost_primary(const char* error) {
+  if (role().primary_stderr) ::dup2(role().primary_stderr.get(), STDERR_FILENO);
   log::warn("the primary is gone{}{}: finishing and leaving", error ? ", it " : "",
             error ? error : "");
   for (auto& [sequence, pending] : pending_) pending->answered.set();

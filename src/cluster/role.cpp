@@ -38,6 +38,9 @@ Role read_role() {
     out.board = Fd(board_fd);
     ::fcntl(channel_fd, F_SETFD, FD_CLOEXEC);
     ::fcntl(board_fd, F_SETFD, FD_CLOEXEC);
+    if (::fcntl(primary_stderr_fd, F_SETFD, FD_CLOEXEC) == 0) {
+      out.primary_stderr = Fd(primary_stderr_fd);
+    }
   }
   ::unsetenv(role_variable);
   return out;

@@ -9,6 +9,7 @@ namespace brigade::cluster::detail {
 
 inline constexpr int channel_fd = 3;  // in a worker, until it is adopted
 inline constexpr int board_fd = 4;
+inline constexpr int primary_stderr_fd = 8;  // where its own goes by way of the primary
 inline constexpr const char* role_variable = "BRIGADE_ROLE";
 
 struct Role {
@@ -18,6 +19,7 @@ struct Role {
   std::uint32_t slot = 0;
   Fd channel;
   Fd board;
+  Fd primary_stderr;  // for when the primary is gone; may be empty
 };
 
 /// Read before main() and before static objects of the program, then erased from the environment,

@@ -34,6 +34,13 @@ class WorkerProcess final : private Timer {
   std::uint64_t generation() const { return generation_; }
   unsigned slot() const { return slot_; }
 
+  /// Notes why it is about to be ended, unless that is known.
+  void blame(ExitCause cause, std::string detail = {}) {
+    if (intended) return;
+    intended = cause;
+    intended_detail = std::move(detail);
+  }
+
   /// Kills it when it has not gone by then.
   void arm_kill(Duration delay) { Loop::current().arm(*this, delay); }
 
@@ -52,8 +59,12 @@ class WorkerProcess final : private Timer {
   bool fork_told = false;
   bool disconnect_told = false;
   std::optional<bool> voluntary;
-  std::string failure;  // what it said about why it cannot start
-  PrimaryCore& core_;   // outlives it
+  std::optional<ExitCause> intended;  // why the primary ends it, the first reason counts
+  std::string intended_detail;
+  std::string cgroup_file;  // of OomKills
+  ExitReason reason;        // once it has exited
+  std::string failure;      // what it said about why it cannot start
+  PrimaryCore& core_;       // outlives it
   std::unique_ptr<ChildWatch> child;
   std::unique_ptr<Channel> channel;
   std::unique_ptr<OutputPipe> output, errors;  // null: it writes where the primary does
@@ -61,6 +72,7 @@ class WorkerProcess final : private Timer {
  private:
   void on_timer() override {
     log::warn("worker {} (pid {}) has not finished in its time: it is killed", id_, pid);
+    if (intended_detail.empty()) intended_detail = "it had not finished in its time";
     child->send_signal(SIGKILL);
   }
 

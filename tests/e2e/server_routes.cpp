@@ -131,6 +131,17 @@ void add_deaths(App& app) {
   app.get("/exit", [](http::Request& request) -> http::Response {
     ::_exit(static_cast<int>(number(request, "code")));
   });
+  // Writes to standard error: so much of it, or something ugly before it exits.
+  app.get("/complain", [](http::Request& request) -> http::Response {
+    const std::string line(99, 'x');
+    auto bytes = request.query().number<std::int64_t>("bytes");
+    for (std::int64_t written = 0; bytes && written < bytes.value(); written += 100) {
+      std::fprintf(stderr, "%s\n", line.c_str());
+    }
+    if (bytes) return pid_text();
+    std::fprintf(stderr, "an \x1b[31mugly line\nand an end");
+    ::_exit(static_cast<int>(number(request, "code")));
+  });
   app.get("/raise", [](http::Request& request) {
     // A sanitizer's own handler would turn the signal into an exit.
     const int signal = static_cast<int>(number(request, "signal"));

@@ -49,7 +49,7 @@ TEST(WorkerSettings, PassStandardErrorOnWhereItIsKept) {
   Process process(settings("keep"));
   process.wait_for_line("exit: exited with code 7");
   EXPECT_EQ(process.wait().code, 0);
-  EXPECT_NE(process.out().find("\ngot keep in "), std::string::npos);
+  EXPECT_NE(process.out().find("got keep in "), std::string::npos);
   EXPECT_NE(process.err().find("complains"), std::string::npos);
 }
 

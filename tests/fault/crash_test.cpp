@@ -112,3 +112,29 @@ TEST(Crash, OneThatComesAtOnceBacksOff) {
   server.wait_for_line("is unstable (1 deaths in a row)");
   EXPECT_EQ(server.get("/").status, 200);
 }
+
+TEST(Crash, TheLastLinesOfStandardErrorAreToldEscapedWithTheReason) {
+  ServerProcess server({TEST_SERVER_PROGRAM, {"--workers", "1"}});
+  EXPECT_THROW(server.get("/complain?code=9"), ClientError);
+  const std::string line = server.wait_for_line("exited with code 9");
+  EXPECT_NE(line.find(R"(; last on its standard error: "an \x1b[31mugly line" "and an end")"),
+            std::string::npos)
+      << line;
+  server.wait_for_line("an \x1b[31mugly line");  // as it was written, on the way
+}
+
+TEST(Crash, AKillByAStrangerIsNotPutDownToTheKernel) {
+  ServerProcess server({TEST_SERVER_PROGRAM, {"--workers", "1"}});
+  ::kill(server.first_workers()[0], SIGKILL);
+  const std::string line = server.wait_for_line("was killed by SIGKILL");
+  EXPECT_EQ(line.find("out of memory"), std::string::npos) << line;
+}
+
+TEST(Crash, APrimaryThatIsStoppedHoldsUpNoWorkerThatComplains) {
+  ServerProcess server({TEST_SERVER_PROGRAM, {"--workers", "1"}});
+  server.signal(SIGSTOP);
+  ASSERT_TRUE(eventually([&] { return look_up(server.pid())->state == 'T'; }));
+  EXPECT_EQ(server.get("/complain?bytes=2000000").status, 200);
+  server.signal(SIGCONT);
+  EXPECT_EQ(server.get("/").status, 200);
+}

@@ -20,7 +20,7 @@ class OutputPipeTest : public testing::Test {
  protected:
   OutputPipeTest() { open({}); }
   void open(OutputPipe::Options options) {
-    auto ends = OutputPipe::make_pair().value();
+    auto ends = OutputPipe::make_pair(OutputPipe::WhenFull::it_waits).value();
     worker = std::move(ends.second);
     options.on_line = [this](std::string_view line) { lines.emplace_back(line); };
     pipe.emplace(std::move(ends.first), std::move(options));
@@ -79,20 +79,35 @@ TEST_F(OutputPipeTest, KeepsTheLastLinesAndNoMore) {
   EXPECT_EQ(pipe->last_lines().back(), std::string(OutputPipe::kept_line_bytes, 'x'));
 }
 
-TEST_F(OutputPipeTest, WritesEverythingOnWhereItIsAskedTo) {
-  auto copy = OutputPipe::make_pair().value();
-  open({.copy_to = copy.second.get()});
+TEST_F(OutputPipeTest, PassesWholeLinesOn) {
+  auto copy = OutputPipe::make_pair(OutputPipe::WhenFull::it_waits).value();
+  ErrorSink sink(copy.second.get());
+  open({.pass_on = &sink});
   write("one\ntw");
   turn();
   char text[16] = {};
-  EXPECT_EQ(::read(copy.first.get(), text, sizeof text), 6);
-  EXPECT_STREQ(text, "one\ntw");
+  EXPECT_EQ(::read(copy.first.get(), text, sizeof text), 4);
+  EXPECT_STREQ(text, "one\n");
+  worker.reset();
+  turn(2);
+  EXPECT_EQ(::read(copy.first.get(), text, sizeof text), 3);
+  EXPECT_STREQ(text, "tw\n\n");
 }
 
-TEST_F(OutputPipeTest, GivesTheProgramAnEndThatBlocksAndIsClosedOnExec) {
-  const auto ends = OutputPipe::make_pair().value();
-  EXPECT_EQ(::fcntl(ends.second.get(), F_GETFL) & O_NONBLOCK, 0);
-  EXPECT_NE(::fcntl(ends.second.get(), F_GETFD) & FD_CLOEXEC, 0);
+TEST_F(OutputPipeTest, KeepsALineThatIsTakenAwayFromEverybody) {
+  open({.intercept = [](std::string_view line) { return line == "two"; }});
+  write("one\ntwo\nthree\n");
+  turn();
+  EXPECT_EQ(lines, (Lines{"one", "three"}));
+  EXPECT_EQ(pipe->last_lines().size(), 2U);
+}
+
+TEST_F(OutputPipeTest, LetsTheProgramWaitOrLoseWhatDoesNotFit) {
+  const auto waits = OutputPipe::make_pair(OutputPipe::WhenFull::it_waits).value();
+  EXPECT_EQ(::fcntl(waits.second.get(), F_GETFL) & O_NONBLOCK, 0);
+  EXPECT_NE(::fcntl(waits.second.get(), F_GETFD) & FD_CLOEXEC, 0);
+  const auto loses = OutputPipe::make_pair(OutputPipe::WhenFull::it_loses).value();
+  EXPECT_NE(::fcntl(loses.second.get(), F_GETFL) & O_NONBLOCK, 0);
 }
 
 }  // namespace

@@ -1,0 +1,57 @@
+// Why workers end: what is found out, kept and said of it.
+#include <brigade/log.hpp>
+
+#include <algorithm>
+
+#include "cluster/exit_judge.hpp"
+#include "cluster/primary_core.hpp"
+
+namespace brigade::cluster::detail {
+namespace {
+
+constexpr std::size_t kept_exits = 8;
+// All that are kept would make a log line nobody reads; they stand in the log already, mostly.
+constexpr std::size_t logged_lines = 3;
+
+}  // namespace
+
+void PrimaryCore::note_reason(WorkerProcess& worker, ExitStatus status) {
+  const bool mysterious = status.signal == SIGKILL && !worker.intended;
+  const OomEvidence evidence =
+      mysterious ? oom_kills_.evidence(worker.cgroup_file) : OomEvidence::none;
+  worker.reason = {.cause = judge_exit(status, worker.intended, evidence),
+                   .status = status,
+                   .detail = worker.failure.empty() ? worker.intended_detail : worker.failure};
+  if (worker.errors) {
+    const auto& lines = worker.errors->last_lines();
+    worker.reason.last_lines.assign(lines.begin(), lines.end());
+  }
+  auto& exits = seats_[worker.number()]->exits;
+  if (exits.size() == kept_exits) exits.pop_front();
+  exits.push_back({.id = worker.id(),
+                   .pid = worker.pid,
+                   .generation = worker.generation(),
+                   .at = std::chrono::system_clock::now(),
+                   .lived = monotonic_now() - worker.started,
+                   .reason = worker.reason});
+}
+
+void PrimaryCore::log_exit(const WorkerProcess& worker) {
+  // What a silent worker writes is for the program alone, which has got it.
+  const bool silent = worker.output != nullptr;
+  const auto& lines = silent ? std::vector<std::string>() : worker.reason.last_lines;
+  std::string last;
+  for (std::size_t i = lines.size() - std::min(lines.size(), logged_lines); i < lines.size(); ++i) {
+    last +=
+        (last.empty() ? "; last on its standard error: \"" : " \"") + log::escape(lines[i]) + "\"";
+  }
+  log::warn("worker {} (pid {}) {}{}", worker.id(), worker.pid, worker.reason.text(), last);
+}
+
+std::vector<PastExit> PrimaryCore::exits(std::uint32_t number) const {
+  if (number >= seats_.size()) return {};
+  const auto& exits = seats_[number]->exits;
+  return {exits.begin(), exits.end()};
+}
+
+}  // namespace brigade::cluster::detail
