@@ -47,18 +47,17 @@ class BroadcastChannel {
   explicit operator bool() const;
 
   /// Sends a copy of the message, anything that to_value() takes, to every other open channel of
-  /// this name, in this thread and all others; success even when there is none. A Value is moved
-  /// only when this succeeds. Never waits, never calls a handler. What one channel posts arrives
-  /// everywhere in that order; messages of different senders may arrive here in one order and there
-  /// in another. Errors: EPIPE when this channel is closed; EINVAL for a message with ports or
-  /// descriptors (they could arrive at one place only), or too deep or large. Shared buffers are
-  /// shared.
+  /// this name, in this thread and all others; success even when there is none. What is
+  /// given as an rvalue is moved only when this succeeds. Never waits, never calls a handler. What
+  /// one channel posts arrives everywhere in that order; messages of different senders may arrive
+  /// here in one order and there in another. Errors: EPIPE when this channel is closed; EINVAL for
+  /// a message with ports or descriptors (they could arrive at one place only), or too deep or
+  /// large. Shared buffers are shared.
   template <class T>
-    requires(!std::same_as<std::remove_cvref_t<T>, Value>)
-  Result<void> post_message(T&& message) const {
-    Result<Value> value = to_value(std::forward<T>(message));
-    if (!value) return value.error();
-    return post_message(std::move(*value));
+  requires(!std::same_as<std::remove_cvref_t<T>, Value>) Result<void> post_message(T&& message)
+  const {
+    return value_detail::post_converted(
+        std::forward<T>(message), [&](Value&& value) { return post_message(std::move(value)); });
   }
   Result<void> post_message(Value&& message) const;
 

@@ -21,11 +21,11 @@ namespace brigade::threads {
 /// All threads that are no worker threads have one set of data together.
 Result<void> set_environment_data(std::string_view key, Value&& value);
 template <class T>
-  requires(!std::same_as<std::remove_cvref_t<T>, Value>)
-Result<void> set_environment_data(std::string_view key, T&& value) {
-  Result<Value> made = to_value(std::forward<T>(value));
-  if (!made) return made.error();
-  return set_environment_data(key, std::move(*made));
+requires(!std::same_as<std::remove_cvref_t<T>, Value>) Result<void> set_environment_data(
+    std::string_view key, T&& value) {
+  return value_detail::post_converted(std::forward<T>(value), [&](Value&& made) {
+    return set_environment_data(key, std::move(made));
+  });
 }
 
 /// A copy of what this thread has under that key.

@@ -49,6 +49,13 @@ class MailListener {
   ~MailListener() = default;
 };
 
+/// Told, on the loop that it watches from, that the end may be the next thing in the mailbox, or
+/// have been taken.
+class EndWatch : public InboxNode {
+ protected:
+  ~EndWatch() = default;
+};
+
 /// A sender that waits for room; told on its own loop.
 class RoomWaiter : public ListNode, public InboxNode {
  protected:
@@ -98,6 +105,14 @@ class Mailbox final : private InboxNode {
   void made_room();
   /// An end has been taken: nothing will ever come.
   bool ended() const { return ended_; }
+  /// An end is next.
+  bool at_end();
+  /// Tells `watch` when an end is put, and when it has become the next or was taken: whoever else
+  /// reads. For the loop's thread, from here on, as is reading. One at a time.
+  void watch_end(EndWatch& watch, Loop& loop);
+  void unwatch_end();
+  /// By the watch that has just been told.
+  void end_was_told();
   /// False when there is something to take already.
   bool arm(Loop& loop, MailListener& listener);
   /// Like arm(), but tells the listener in the loop's next turn whether there is mail or not: for
@@ -128,6 +143,8 @@ class Mailbox final : private InboxNode {
   bool refill();
   void tell_of_room();
   void tell_of_room_locked();
+  void tell_end_watch();
+  void tell_end_watch_locked();
 
   // The reader's.
   std::vector<Envelope> batch_;
@@ -136,6 +153,8 @@ class Mailbox final : private InboxNode {
   MailListener* listener_ = nullptr;
   Loop* loop_ = nullptr;  // where `listener_` waits
   Mailbox* room_of_ = this;
+  EndWatch* end_watch_ = nullptr;  // changed by the reader, with the lock
+  Loop* end_loop_ = nullptr;       // where that is
 
   const std::size_t limit_;
   std::atomic<std::size_t> taken_{0};  // counted only where there is a limit
@@ -149,6 +168,7 @@ class Mailbox final : private InboxNode {
   bool delivered_ = false;  // handed to loop_, and on_delivered() has not run yet
   bool sleeping_ = false;   // in wait()
   bool closed_ = false;     // an end was put
+  bool end_told_ = false;   // end_watch_ was handed to end_loop_, and has not run yet
   bool gone_ = false;       // nobody reads any more
   std::size_t put_ = 0;
   List<RoomWaiter> room_waiters_;

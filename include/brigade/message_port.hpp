@@ -33,7 +33,7 @@ struct MessageChannelOptions {
 };
 
 /// One end of a channel. Move-only; closes when destroyed. Belongs to one thread at a time. While
-/// it has a message handler, or a receive() waits, it belongs to the loop where that happens, and
+/// it has a handler, or a receive() waits, it belongs to the loop where that happens, and
 /// is moved, closed and destroyed on that loop's thread; otherwise it may be moved to any thread.
 class MessagePort {
  public:
@@ -46,21 +46,20 @@ class MessagePort {
   /// False for a port that was moved from, posted away, or closed here.
   explicit operator bool() const;
 
-  /// Sends a message: anything that to_value() takes. A Value is moved only when this succeeds; of
-  /// another type that is given as an rvalue, what was moved into the message is gone then. Never
-  /// waits. Errors: EPIPE when an end is closed, EAGAIN when the queue is full, EINVAL for a
-  /// message that cannot travel: too deep or large, a closed port or descriptor in it, or this
-  /// channel's own.
+  /// Sends a message: anything that to_value() takes. What is given as an rvalue is moved only when
+  /// this succeeds; after an error it is as it was. Never waits. Errors: EPIPE when an end is
+  /// closed, EAGAIN when the queue is full, EINVAL for a message that cannot travel: too deep or
+  /// large, a closed port or descriptor in it, or this channel's own.
   template <class T>
-    requires(!std::same_as<std::remove_cvref_t<T>, Value>)
-  Result<void> post_message(T&& message) const {
-    Result<Value> value = to_value(std::forward<T>(message));
-    if (!value) return value.error();
-    return post_message(std::move(*value));
+  requires(!std::same_as<std::remove_cvref_t<T>, Value>) Result<void> post_message(T&& message)
+  const {
+    return value_detail::post_converted(
+        std::forward<T>(message), [&](Value&& value) { return post_message(std::move(value)); });
   }
   Result<void> post_message(Value&& message) const;
 
-  /// The same, and waits for room in a full queue: `auto sent = co_await port.send(value);`.
+  /// The same, and waits for room in a full queue: `auto sent = co_await port.send(value);`. The
+  /// message is taken from the caller at once, and is gone when this fails.
   template <class T>
   detail::SendToPort send(T&& message) const;
 
@@ -84,7 +83,10 @@ class MessagePort {
   void on_message(std::nullptr_t) { set_handler(nullptr); }
   /// A message that the handler's parameter cannot take. Without it such messages become log lines.
   void on_message_error(std::function<void(const MessageError&)> handler);
-  /// The channel is closed, from either side, and all earlier messages have been handled. Once.
+  /// The channel is closed, from either side, and all earlier messages have been handled or
+  /// received. Once; on the loop where this is called, which it does not keep alive. With it, as
+  /// with a message handler, the port belongs to that loop. (Without a loop it is told only when
+  /// there is a message handler, too.)
   void on_close(std::function<void()> handler);
 
   /// Resumes after stop(). Handlers wait for the loop's next turn.

@@ -31,22 +31,39 @@
 // Any thread; nothing is shared. Only memory exhaustion, and what the types' own functions throw.
 #pragma once
 
+#include <brigade/value_give_back.hpp>
 #include <brigade/value_read.hpp>
 #include <brigade/value_write.hpp>
 
 namespace brigade {
 
 /// The errors name the place: ".count: 18446744073709551615 is too large for a message", ".next:
-/// leads back to …". What was moved from by then is lost.
+/// leads back to …". After one, `from` is as it was.
 template <class T>
 Result<Value> to_value(T&& from) {
   Value value;
   Error error;
   if (!value_detail::write(value, std::forward<T>(from), value_detail::Place{}, error)) {
+    if constexpr (value_detail::moved<T>) value_detail::give_back(value, from);
     return error;
   }
   return value;
 }
+
+namespace value_detail {
+/// Gives what `message` becomes to `post(Value&&)`, which returns a Result<void> and moves from it
+/// only when it succeeds; else `message` is as it was.
+template <class T, class Post>
+Result<void> post_converted(T&& message, Post&& post) {
+  Result<Value> value = to_value(std::forward<T>(message));
+  if (!value) return value.error();
+  Result<void> posted = post(std::move(*value));
+  if constexpr (moved<T>) {
+    if (!posted) give_back(*value, message);
+  }
+  return posted;
+}
+}  // namespace value_detail
 
 /// Errors name the place: ".user.name: missing", ".sizes[2]: expected an integer, got a string".
 /// Unknown fields are ignored; only an optional or a pointer may be missing. A float takes an

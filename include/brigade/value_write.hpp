@@ -5,6 +5,9 @@
 
 namespace brigade::value_detail {
 
+// Whatever writes a container hands out what it has of it also when it fails: somebody may want it
+// back (value_give_back.hpp).
+
 bool write_unsigned(Value& out, std::uint64_t value, const Place& place, Error& error);
 /// Nanoseconds out of count * num / den of them.
 bool write_nanoseconds(Value& out, std::int64_t count, std::int64_t num, std::int64_t den,
@@ -74,7 +77,7 @@ bool write_members(Value& out, T&& from, const Place& place, Error& error) {
     good = write(fields[member.name], std::forward<T>(from).*member.pointer,
                  place.field(member.name), error);
   });
-  if (good) out = Value(std::move(fields));
+  out = Value(std::move(fields));
   return good;
 }
 
@@ -82,23 +85,24 @@ template <class T>
 bool write_named_map(Value& out, T&& from, const Place& place, Error& error) {
   if (!check_depth(place, error)) return false;
   Value::Object fields;
+  bool good = true;
   for (auto&& [key, item] : from) {
     const std::string_view name(key);
     const Place here = place.field(name);
-    Value value;
-    bool good = false;
+    if (fields.contains(name)) {
+      good = fail(error, here, "an object cannot hold two values of one name");
+      break;
+    }
+    Value& value = fields[name];
     if constexpr (moved<T> && owning_range<std::remove_cvref_t<T>>) {
       good = write(value, std::move(item), here, error);
     } else {
       good = write(value, std::as_const(item), here, error);
     }
-    if (!good) return false;
-    if (!fields.insert(std::string(name), std::move(value))) {
-      return fail(error, here, "an object cannot hold two values of one name");
-    }
+    if (!good) break;
   }
   out = Value(std::move(fields));
-  return true;
+  return good;
 }
 
 template <class T>
@@ -108,10 +112,10 @@ bool write_range(Value& out, T&& from, const Place& place, Error& error) {
   Value::Array items;
   if constexpr (std::ranges::sized_range<Range>) items.reserve(std::ranges::size(from));
   std::size_t index = 0;
+  bool good = true;
   for (auto&& item : from) {
     const Place here = place.element(index++);
     Value& to = items.emplace_back();
-    bool good = false;
     if constexpr (std::same_as<typename Range::value_type, bool>) {
       good = write(to, static_cast<bool>(item), here, error);  // of vector<bool>: a proxy
     } else if constexpr (moved<T> && owning_range<Range>) {
@@ -119,10 +123,10 @@ bool write_range(Value& out, T&& from, const Place& place, Error& error) {
     } else {
       good = write(to, std::as_const(item), here, error);
     }
-    if (!good) return false;
+    if (!good) break;
   }
   out = Value(std::move(items));
-  return true;
+  return good;
 }
 
 template <class T>
@@ -138,7 +142,7 @@ bool write_tuple(Value& out, T&& from, const Place& place, Error& error) {
       std::apply([&]<class... Items>(
                      Items&&... item) { return (write_next(std::forward<Items>(item)) && ...); },
                  std::forward<T>(from));
-  if (good) out = Value(std::move(items));
+  out = Value(std::move(items));
   return good;
 }
 
@@ -155,7 +159,7 @@ bool write_variant(Value& out, T&& from, const Place& place, Error& error) {
         return write(items[1], std::forward<Item>(item), here, error);
       },
       std::forward<T>(from));
-  if (good) out = Value(std::move(items));
+  out = Value(std::move(items));
   return good;
 }
 

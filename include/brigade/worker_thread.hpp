@@ -43,8 +43,8 @@ struct WorkerCore;
 struct WorkerData {
   WorkerData() = default;
   template <class T>
-    requires(!std::same_as<std::remove_cvref_t<T>, WorkerData>)
-  WorkerData(T&& data) : value(convert(std::forward<T>(data))) {}
+  requires(!std::same_as<std::remove_cvref_t<T>, WorkerData>) WorkerData(T&& data)
+      : value(convert(std::forward<T>(data))) {}
 
   Value value;
 
@@ -125,8 +125,8 @@ class Worker {
   /// one parameter: worker_data, converted to its type. Called on the new thread, and destroyed
   /// there. Where the system has no room for a thread, on_error hears of it.
   template <class Function>
-    requires(!std::same_as<std::remove_cvref_t<Function>, Worker>)
-  explicit Worker(Function function, WorkerOptions options = {})
+  requires(!std::same_as<std::remove_cvref_t<Function>, Worker>) explicit Worker(
+      Function function, WorkerOptions options = {})
       : Worker(detail::make_entry(std::move(function)), std::move(options)) {}
   Worker(Worker&& other) noexcept;
   Worker& operator=(Worker&& other) noexcept;
@@ -134,11 +134,9 @@ class Worker {
 
   /// To the thread's parent_port(); see MessagePort::post_message. EPIPE when it has ended.
   template <class T>
-    requires(!std::same_as<std::remove_cvref_t<T>, Value>)
-  Result<void> post_message(T&& message) {
-    Result<Value> value = to_value(std::forward<T>(message));
-    if (!value) return value.error();
-    return post_message(std::move(*value));
+  requires(!std::same_as<std::remove_cvref_t<T>, Value>) Result<void> post_message(T&& message) {
+    return value_detail::post_converted(
+        std::forward<T>(message), [&](Value&& value) { return post_message(std::move(value)); });
   }
   Result<void> post_message(Value&& message);
   /// The same, and waits for room in a full queue (WorkerOptions::max_queue).

@@ -14,6 +14,23 @@ namespace {
 // A queue that a burst has made larger than this gives its memory back afterwards.
 constexpr std::size_t kept_capacity = 4096;
 
+// Destroys messages. A port in one of them brings its own queue here while it is destroyed, and
+// that may hold a port, and so on for as long as somebody cared to build: those wait their turn, so
+// that it takes no stack.
+void destroy(std::vector<Envelope>&& messages) {
+  static thread_local std::vector<std::vector<Envelope>>* pending = nullptr;
+  if (messages.empty()) return;
+  if (pending) return pending->push_back(std::move(messages));
+  std::vector<std::vector<Envelope>> all;
+  pending = &all;
+  all.push_back(std::move(messages));
+  while (!all.empty()) {
+    const std::vector<Envelope> next = std::move(all.back());
+    all.pop_back();
+  }
+  pending = nullptr;
+}
+
 }  // namespace
 
 Mailbox::Put Mailbox::put(Envelope&& envelope, const std::function<void()>* commit) {
@@ -36,6 +53,7 @@ Mailbox::Put Mailbox::put(Envelope&& envelope, const std::function<void()>* comm
       std::atomic_ref(bell_).fetch_add(1);
       futex_wake(bell_, 1);
     }
+    if (is_end && end_watch_) tell_end_watch_locked();
   }
   if (is_end && room_wanted_.load()) tell_of_room();  // there will be none: they must not wait
   return Put::done;
@@ -65,6 +83,7 @@ bool Mailbox::take(Envelope& out) {
   out = std::move(batch_[next_++]);
   if (out.kind == Envelope::end) ended_ = true;
   if (out.carries_ports) ports_arrived(out.value);
+  if (end_watch_ && (ended_ || at_end())) tell_end_watch();
   if (room_of_ && out.kind == Envelope::message) room_of_->made_room();
   return true;
 }
@@ -200,6 +219,44 @@ void Mailbox::tell_of_room_locked() {
   }
 }
 
+void Mailbox::watch_end(EndWatch& watch, Loop& loop) {
+  const std::lock_guard lock(mutex_);
+  end_watch_ = &watch;
+  end_loop_ = &loop;
+  if (closed_) tell_end_watch_locked();
+}
+
+void Mailbox::unwatch_end() {
+  if (!end_watch_) return;
+  EndWatch* on_its_way = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(end_told_, false)) on_its_way = end_watch_;
+    end_watch_ = nullptr;
+  }
+  if (on_its_way) end_loop_->withdraw(*on_its_way);
+}
+
+void Mailbox::end_was_told() {
+  const std::lock_guard lock(mutex_);
+  end_told_ = false;
+}
+
+void Mailbox::tell_end_watch() {
+  const std::lock_guard lock(mutex_);
+  tell_end_watch_locked();
+}
+
+void Mailbox::tell_end_watch_locked() {
+  if (std::exchange(end_told_, true)) return;
+  end_loop_->deliver(*end_watch_);
+}
+
+bool Mailbox::at_end() {
+  if (next_ == batch_.size() && !refill()) return false;
+  return batch_[next_].kind == Envelope::end;
+}
+
 void Mailbox::release() {
   MailListener* listener = listener_;
   disarm();
@@ -215,7 +272,8 @@ void Mailbox::abandon() {
     dropped.swap(queue_);
   }
   pass_room_on();
-  batch_.clear();
+  destroy(std::move(dropped));
+  destroy(std::exchange(batch_, {}));
   next_ = 0;
 }
 

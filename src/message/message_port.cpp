@@ -57,7 +57,7 @@ void MessagePort::on_message_error(std::function<void(const MessageError&)> hand
 }
 
 void MessagePort::on_close(std::function<void()> handler) {
-  if (core_) core_->on_close = std::move(handler);
+  if (core_) core_->set_on_close(std::move(handler));
 }
 
 void MessagePort::start() {

@@ -24,7 +24,8 @@ Result<void> detach_ports(Value& message);
 
 class PortCore final : public MailPump {
  public:
-  PortCore(std::shared_ptr<PortPair> pair, unsigned side) : pair_(std::move(pair)), side_(side) {}
+  PortCore(std::shared_ptr<PortPair> pair, unsigned side)
+      : pair_(std::move(pair)), side_(side), close_watch_(*this) {}
   ~PortCore();
 
   static PortCore* of(MessagePort& port) { return port.core_.get(); }
@@ -51,16 +52,36 @@ class PortCore final : public MailPump {
   /// Leaves its thread. The caller destroys the handlers, holding no lock: they may own anything.
   [[nodiscard]] Handlers detach();
 
+  void set_on_close(std::function<void()> callback);
+
   std::function<void(const MessageError&)> on_message_error;
-  std::function<void()> on_close;
 
  private:
+  /// Looks out for the end where no message handler does.
+  class CloseWatch final : public EndWatch, private detail::LoopClient {
+   public:
+    explicit CloseWatch(PortCore& port) : port_(port) {}
+    ~CloseWatch() { stop(); }
+    void start();
+    void stop();
+
+   private:
+    void on_delivered() override;
+    void on_loop_end() override { stop(); }
+    PortCore& port_;
+    bool watching_ = false;
+  };
+
   void on_envelope(Envelope& envelope) override;
+  void end();
 
   std::shared_ptr<PortPair> pair_;
   unsigned side_;
   bool closed_ = false;  // from here
+  bool end_told_ = false;
   std::shared_ptr<MessageHandler> handler_;
+  std::function<void()> on_close_;
+  CloseWatch close_watch_;  // while there is an on_close_ and the pump is stopped
 };
 
 }  // namespace brigade::detail

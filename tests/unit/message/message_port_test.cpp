@@ -301,6 +301,94 @@ TEST_F(MessagePortTest, APortThatIsNoneRefusesEverything) {
   none.close();
 }
 
+TEST_F(MessagePortTest, TheEndIsToldWithoutAMessageHandlerToo) {
+  port2.on_close([this] { heard.push_back(-2); });
+  turns();
+  EXPECT_TRUE(heard.empty());
+  EXPECT_EQ(fake.loop.refs(), 0U) << "it keeps no loop alive";
+  port1.close();
+  turns();
+  EXPECT_EQ(heard, std::vector<int>{-2});
+  EXPECT_FALSE(port2);
+}
+
+TEST_F(MessagePortTest, TheEndThatCameBeforeTheHandlerIsToldAsWell) {
+  port1.close();
+  port2.on_close([this] { heard.push_back(-2); });
+  turns();
+  EXPECT_EQ(heard, std::vector<int>{-2});
+}
+
+TEST_F(MessagePortTest, WithoutAMessageHandlerTheEndWaitsForWhoeverTakesTheMessages) {
+  port2.on_close([this] { heard.push_back(-2); });
+  post(1);
+  post(2);
+  port1.close();
+  turns();
+  EXPECT_EQ(port2.waiting(), 3U) << "two messages and the end";
+  EXPECT_TRUE(port2.try_receive());
+  turns();
+  EXPECT_TRUE(heard.empty());
+  EXPECT_TRUE(port2.receive_sync());
+  turns();
+  EXPECT_EQ(heard, std::vector<int>{-2});
+}
+
+TEST_F(MessagePortTest, ReceivingToTheEndAndHearingOfItGoTogether) {
+  port2.on_close([this] { heard.push_back(-2); });
+  const auto receive_all = [](MessagePort& port, std::vector<int>& into) -> Task<> {
+    while (const auto number = co_await port.receive<int>()) into.push_back(*number);
+    into.push_back(-1);
+  };
+  Root reader(receive_all(port2, heard));
+  reader.start();
+  turns();
+  post(1);
+  port1.close();
+  turns();
+  EXPECT_TRUE(reader.done());
+  EXPECT_EQ(heard, (std::vector<int>{1, -1, -2}));
+}
+
+TEST_F(MessagePortTest, APausedPortIsToldOfItsEndWhenNothingWaits) {
+  listen();
+  port2.stop();
+  port1.close();
+  turns();
+  EXPECT_EQ(heard, std::vector<int>{-2});
+}
+
+TEST_F(MessagePortTest, TheEndHandlerMayBeReplacedOrTakenAway) {
+  port2.on_close([this] { heard.push_back(-3); });
+  port2.on_close([this] { heard.push_back(-2); });
+  port1.on_close([this] { heard.push_back(-4); });
+  port1.on_close(nullptr);
+  port1.close();
+  turns();
+  EXPECT_EQ(heard, std::vector<int>{-2});
+}
+
+TEST_F(MessagePortTest, TheEndHandlerMayDestroyThePortAndThrow) {
+  port2.on_close([this] {
+    port2 = MessagePort();
+    throw std::runtime_error("closed");
+  });
+  port1.close();
+  turns();
+  EXPECT_THROW(fake.loop.run_until_idle(), std::runtime_error);
+}
+
+TEST_F(MessagePortTest, APortOutlivesTheLoopThatItsEndIsToldOn) {
+  {
+    Loop inner;
+    port2.on_close([this] { heard.push_back(-2); });
+    port1.on_close([this] { heard.push_back(-3); });
+    port1.close();
+  }
+  turns();
+  EXPECT_TRUE(heard.empty() || heard.size() == 2U);
+}
+
 TEST_F(MessagePortTest, AMovedPortObjectIsTheSamePort) {
   listen();
   MessagePort moved = std::move(port2);

@@ -238,6 +238,28 @@ TEST_F(PortTransferTest, AQueueOfAQueueIsFreedWithBoth) {
   EXPECT_EQ(a.port1.post_message(1).error().code(), EPIPE);
 }
 
+TEST_F(PortTransferTest, AHundredThousandQueuesInEachOtherAreFreedWithoutAStack) {
+  MessagePort outermost = std::move(channel.port2);
+  for (int depth = 0; depth < 100'000; ++depth) {
+    MessageChannel around;
+    ASSERT_TRUE(around.port1.post_message(std::move(outermost)));
+    outermost = std::move(around.port2);
+  }
+  bool closed = false;
+  channel.port1.on_close([&closed] { closed = true; });
+  outermost = MessagePort();
+  turns();
+  EXPECT_TRUE(closed) << "the innermost, too";
+}
+
+TEST_F(PortTransferTest, APortWithAnEndHandlerLeavesItBehind) {
+  channel.port2.on_close([kept = Counted()] { FAIL() << "it has left"; });
+  ASSERT_TRUE(carrier.port1.post_message(std::move(channel.port2)));
+  MessagePort arrived = port_in(carrier.port2.try_receive());
+  channel.port1.close();
+  turns();
+}
+
 TEST_F(PortTransferTest, APortThatWandersWhileMessagesComeKeepsThemAllInOrder) {
   constexpr int count = 20'000;
   constexpr int stations = 2;
