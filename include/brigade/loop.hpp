@@ -4,6 +4,7 @@
 
 #include <brigade/loop_meter.hpp>
 #include <brigade/poller.hpp>
+#include <brigade/spin_rule.hpp>
 #include <brigade/task.hpp>
 #include <brigade/time.hpp>
 #include <brigade/timer.hpp>
@@ -153,7 +154,7 @@ class Loop final : private Watcher {
   bool stopped_ = false;
   std::exception_ptr failure_;
   std::size_t refs_ = 0;
-  int spin_credit_ = 0;
+  detail::SpinRule spin_rule_;
   detail::List<detail::LoopClient> clients_;
   std::uint64_t wakes_ = 0;  // writes to wake_, made or about to be made
   int budget_left_ = budget;

@@ -37,7 +37,6 @@ detail::InboxNode* asleep() {
 constexpr Duration spin_time = std::chrono::microseconds(40);
 // A sleep shorter than this that ended with mail is one that spinning might have saved.
 constexpr Duration short_sleep = std::chrono::microseconds(200);
-constexpr int spin_credit_limit = 16;
 
 bool can_spin() {
   static const bool several = available_parallelism() > 1;
@@ -163,7 +162,8 @@ void Loop::turn(bool may_wait) {
 
 void Loop::sleep(int timeout, TimePoint before) {
   meter_->busy_since_ns.set(0);
-  if (spin_credit_ == 0 || !spin()) {
+  const bool spun = spin_rule_.spins();
+  if (!spun || !spin()) {
     detail::InboxNode* empty = nullptr;
     const bool sleeps = inbox_.compare_exchange_strong(empty, asleep());
     event_count_ = poller_->wait(events_, sleeps ? timeout : 0);
@@ -171,8 +171,10 @@ void Loop::sleep(int timeout, TimePoint before) {
     if (sleeps && !inbox_.compare_exchange_strong(mark, nullptr)) {
       ++wakes_;
       now_ = clock_.now();
-      if (now_ - before < short_sleep && can_spin() && spin_credit_ < spin_credit_limit) {
-        ++spin_credit_;
+      if (now_ - before < short_sleep) {
+        if (can_spin()) spin_rule_.missed();
+      } else if (spun) {
+        spin_rule_.came_late(now_ - before);
       }
     }
   }
@@ -189,7 +191,7 @@ bool Loop::spin() {
     for (int round = 0; round < 64; ++round) {
       if (inbox_.load(std::memory_order_relaxed)) {
         event_count_ = poller_->wait(events_, 0);
-        spin_credit_ = spin_credit_limit;
+        spin_rule_.paid();
         return true;
       }
       relax();
@@ -197,7 +199,7 @@ bool Loop::spin() {
     event_count_ = poller_->wait(events_, 0);
     if (event_count_ > 0) return true;
   } while (monotonic_now() < until);
-  spin_credit_ -= std::min(spin_credit_, 2);
+  spin_rule_.did_not_pay();
   return false;
 }
 
