@@ -9,6 +9,7 @@
 #pragma once
 
 #include <brigade/shared_array.hpp>
+#include <brigade/shared_ring.hpp>
 #include <brigade/task.hpp>
 
 #include <cstddef>
@@ -48,5 +49,12 @@ Task<Result<SharedArray<T>>> shared_array(std::string name, std::size_t count,
   co_return SharedArray<T>::over(std::move(*buffer), 0,
                                  options.max_size == 0 ? count : SharedArray<T>::all);
 }
+
+/// The ring of this name, under the same rules and limits, made by the first who asks; capacity,
+/// producers and checksum belong to the name, `options.name` does not count. Each call maps the
+/// same ring anew, so keep what it gives, and make one producer for each thread that pushes. The
+/// primary is neither producer nor consumer: what was pushed waits there while workers die and are
+/// replaced, and the next consumer goes on at the first message that was not released.
+Task<Result<SharedRing>> shared_ring(std::string name, SharedRingOptions options = {});
 
 }  // namespace brigade::cluster

@@ -158,12 +158,17 @@ std::optional<Drain> Drain::decode(std::string_view body) {
 }
 
 std::string Share::encode() const {
-  return Writer().text(name).number(size).number(max_size).take();
+  Writer out;
+  out.text(name).number(size).number(max_size);
+  if (producers != 0) out.number(producers).number(checksum);
+  return out.take();
 }
 std::optional<Share> Share::decode(std::string_view body) {
   Share out;
   Reader in(body);
-  if (!in.text(out.name) || !in.number(out.size) || !in.number(out.max_size) || !in.at_end()) {
+  if (!in.text(out.name) || !in.number(out.size) || !in.number(out.max_size)) return std::nullopt;
+  if (in.at_end()) return out;
+  if (!in.number(out.producers) || !in.number(out.checksum) || !in.at_end() || out.producers == 0) {
     return std::nullopt;
   }
   return out;

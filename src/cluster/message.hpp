@@ -24,12 +24,12 @@ enum class MessageType : std::uint8_t {
   listening = 3,  // Address: serves on it
   failed = 4,     // text: cannot start, and why
   goodbye = 5,    // leaves of its own will
-  share = 6,      // Share: wants a shared buffer
+  share = 6,      // Share: wants a shared buffer or ring
   unlisten = 7,   // Unlisten: accepts there no more
   // primary → worker
   listen_reply = 64,  // ListenReply, with the socket
   drain = 65,         // Drain
-  share_reply = 66,   // ShareReply, with the buffer
+  share_reply = 66,   // ShareReply, with the memory
 };
 
 struct Message {
@@ -93,6 +93,9 @@ struct Share {
   std::string name;
   std::uint64_t size = 0;      // bytes
   std::uint64_t max_size = 0;  // bytes; 0: it does not grow
+  // Of a ring of `size` bytes. 0: it is a buffer, and these are not sent.
+  std::uint32_t producers = 0;
+  std::uint32_t checksum = 0;
 
   std::string encode() const;
   static std::optional<Share> decode(std::string_view body);

@@ -46,12 +46,11 @@ void PrimaryCore::share_with(WorkerProcess& worker, const Message& message) {
   Message answer{MessageType::share_reply, message.sequence, {}, Fd()};
   const auto wanted = Share::decode(message.body);
   if (!wanted) {
-    reply = {EINVAL, "the primary did not understand the request for a shared buffer"};
-  } else if (auto buffer = SharedNames::instance().get(*wanted, options_.max_shared_bytes)) {
-    answer.fd = buffer->fd().duplicate();
-    if (!answer.fd) reply = {EMFILE, "the primary has no file descriptors left (ulimit -n)"};
+    reply = {EINVAL, "the primary did not understand the request for shared memory"};
+  } else if (auto memory = SharedNames::instance().descriptor(*wanted, options_.max_shared_bytes)) {
+    answer.fd = std::move(*memory);
   } else {
-    reply = {buffer.error().code(), buffer.error().message()};
+    reply = {memory.error().code(), memory.error().message()};
   }
   answer.body = reply.encode();
   worker.channel->send(std::move(answer));

@@ -37,19 +37,10 @@ std::shared_ptr<detail::Process> main_threads_process() {
   return out;
 }
 
-}  // namespace
-
-Task<Result<SharedBuffer>> shared_buffer(std::string name, std::size_t size,
-                                         SharedOptions options) {
-  const detail::Share wanted{std::move(name), size, options.max_size};
-  detail::SharedNames& names = detail::SharedNames::instance();
-  // What the program itself wants is its own affair: the limit is for what workers ask.
-  if (is_primary()) co_return names.get(wanted, std::numeric_limits<std::size_t>::max());
-  auto found = names.find(wanted);
-  if (!found) co_return found.error();
-  if (*found) co_return std::move(**found);
+/// What the primary gives a worker under that name.
+Task<Result<Fd>> ask_primary(detail::Share wanted) {
   if (::gettid() != ::getpid()) {
-    co_return Error(ENOTCONN, "shared buffer \"" + wanted.name +
+    co_return Error(ENOTCONN, "shared memory \"" + wanted.name +
                                   "\": ask for it on the worker's main thread first, it has the "
                                   "channel to the primary; then every thread gets it");
   }
@@ -61,9 +52,47 @@ Task<Result<SharedBuffer>> shared_buffer(std::string name, std::size_t size,
     co_return Error(EPROTO, "the primary's answer makes no sense");
   }
   if (reply->error != 0) co_return Error(reply->error, reply->text);
-  auto buffer = SharedBuffer::attach(std::move(answer->fd));
+  co_return std::move(answer->fd);
+}
+
+// What the program itself wants is its own affair: the limit is for what workers ask.
+constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
+
+}  // namespace
+
+Task<Result<SharedBuffer>> shared_buffer(std::string name, std::size_t size,
+                                         SharedOptions options) {
+  const detail::Share wanted{.name = std::move(name), .size = size, .max_size = options.max_size};
+  detail::SharedNames& names = detail::SharedNames::instance();
+  if (is_primary()) co_return names.get(wanted, no_limit);
+  auto found = names.find(wanted);
+  if (!found) co_return found.error();
+  if (*found) co_return std::move(**found);
+  auto memory = co_await ask_primary(wanted);
+  if (!memory) co_return memory.error();
+  auto buffer = SharedBuffer::attach(std::move(*memory));
   if (!buffer) co_return buffer.error();
   co_return names.add(wanted, std::move(*buffer));
+}
+
+Task<Result<SharedRing>> shared_ring(std::string name, SharedRingOptions options) {
+  if (options.producers == 0) {  // which would mean a buffer
+    co_return Error(EINVAL, "shared ring \"" + name + "\": 0 producers");
+  }
+  const detail::Share wanted{.name = std::move(name),
+                             .size = options.capacity,
+                             .producers = options.producers,
+                             .checksum = options.checksum ? 1U : 0U};
+  detail::SharedNames& names = detail::SharedNames::instance();
+  if (is_primary()) co_return names.get_ring(wanted, no_limit);
+  auto found = names.find_ring(wanted);
+  if (!found) co_return found.error();
+  if (*found) co_return std::move(**found);
+  auto memory = co_await ask_primary(wanted);
+  if (!memory) co_return memory.error();
+  auto ring = SharedRing::attach(std::move(*memory));
+  if (!ring) co_return ring.error();
+  co_return names.add_ring(wanted, std::move(*ring));
 }
 
 }  // namespace brigade::cluster

@@ -1,11 +1,14 @@
-// The shared buffers of a cluster by their names. The primary's, from which its workers are served;
-// in a program without a primary the process's own; and in a worker those that it has been given.
+// The shared buffers and rings of a cluster by their names. The primary's, from which its workers
+// are served; in a program without a primary the process's own; and in a worker those that it has
+// been given.
 //
 // They stay for the life of the process: a worker that replaces a dead one goes on with the same
 // memory.
 #pragma once
 
+#include <brigade/fd.hpp>
 #include <brigade/shared_buffer.hpp>
+#include <brigade/shared_ring.hpp>
 
 #include <map>
 #include <mutex>
@@ -34,12 +37,22 @@ class SharedNames {
   /// Remembers one that was made elsewhere. Where another thread was faster, that one is returned.
   SharedBuffer add(const Share& wanted, SharedBuffer buffer);
 
+  // The same for rings, whose `wanted` has producers. Each call maps the ring anew.
+  Result<SharedRing> get_ring(const Share& wanted, std::size_t max_bytes);
+  Result<std::optional<SharedRing>> find_ring(const Share& wanted);
+  Result<SharedRing> add_ring(const Share& wanted, SharedRing ring);
+
+  /// Of either, made at the first call, for another process.
+  Result<Fd> descriptor(const Share& wanted, std::size_t max_bytes);
+
  private:
   struct Entry {
     Share wanted;
-    SharedBuffer buffer;
+    std::optional<SharedBuffer> buffer;
+    Fd ring;
   };
-  Result<std::optional<SharedBuffer>> find_locked(const Share& wanted) const;
+  Result<const Entry*> find_locked(const Share& wanted) const;
+  Result<const Entry*> get_locked(const Share& wanted, std::size_t max_bytes);
 
   std::mutex mutex_;
   std::map<std::string, Entry> entries_;  // under mutex_

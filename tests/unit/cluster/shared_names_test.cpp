@@ -101,6 +101,41 @@ TEST(SharedNames, KeepTheOneThatWasThereFirst) {
   EXPECT_EQ(names.find({"hits", 9, 0}).error().code(), EEXIST);
 }
 
+TEST(SharedNames, GiveTheSameRingToAllWhoAskForIt) {
+  SharedNames names;
+  const Share wanted{.name = "mail", .size = 4096, .producers = 2};
+  EXPECT_FALSE(*names.find_ring(wanted));
+  SharedRing first = names.get_ring(wanted, plenty).value();
+  SharedRing second = names.get_ring(wanted, plenty).value();
+  EXPECT_TRUE(*names.find_ring(wanted));
+  RingProducer producer = first.producer().value();
+  const std::byte byte{7};
+  EXPECT_EQ(producer.push({&byte, 1}), RingStatus::ok);
+  std::vector<std::byte> message;
+  EXPECT_EQ(second.consumer().value().pop(message), RingStatus::ok);
+  EXPECT_EQ(message, std::vector<std::byte>{byte});
+  EXPECT_TRUE(names.descriptor(wanted, plenty));
+}
+
+TEST(SharedNames, TellRingsFromBuffersAndRingsFromOneAnother) {
+  SharedNames names;
+  ASSERT_TRUE(names.get_ring({.name = "mail", .size = 4096, .producers = 2}, plenty));
+  EXPECT_EQ(names.get({.name = "mail", .size = 4096}, plenty).error().code(), EEXIST);
+  for (const Share& other : {Share{.name = "mail", .size = 8192, .producers = 2},
+                             Share{.name = "mail", .size = 4096, .producers = 3},
+                             Share{.name = "mail", .size = 4096, .producers = 2, .checksum = 1}}) {
+    EXPECT_EQ(names.get_ring(other, plenty).error().code(), EEXIST);
+  }
+  EXPECT_EQ(names.get_ring({.name = "wide", .size = 4096, .producers = 65}, plenty).error().code(),
+            EINVAL);
+  EXPECT_EQ(
+      names.get_ring({.name = "huge", .size = plenty, .producers = 1}, plenty - 1).error().code(),
+      ENOSPC);
+  ASSERT_TRUE(names.get({.name = "hits", .size = 8}, plenty));
+  EXPECT_EQ(names.get_ring({.name = "hits", .size = 8, .producers = 1}, plenty).error().code(),
+            EEXIST);
+}
+
 TEST(SharedByName, WithoutAPrimaryIsTheProcesssOwn) {
   Loop loop;
   loop.run([]() -> Task<> {
