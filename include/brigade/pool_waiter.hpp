@@ -4,8 +4,21 @@
 #include <brigade/loop.hpp>
 #include <brigade/pool_stats.hpp>
 
+#include <functional>
 #include <memory>
 #include <utility>
+
+namespace brigade {
+
+/// For ThreadPool::watch(). Either may be missing.
+struct PoolCallbacks {
+  /// As many jobs are inside as there may be threads: another would have to wait.
+  std::function<void()> on_needs_drain = {};
+  /// No more, after that.
+  std::function<void()> on_drain = {};
+};
+
+}  // namespace brigade
 
 namespace brigade::detail {
 
@@ -16,11 +29,11 @@ class PoolWaiterNode : public ListNode {
   ~PoolWaiterNode() = default;
 };
 
-class PoolWaiter : public Awaiter, private InboxNode, private PoolWaiterNode {
+/// Whom a pool tells, on his loop, of one change.
+class PoolListener : protected InboxNode, private PoolWaiterNode {
  protected:
-  PoolWaiter(const char* what, std::shared_ptr<PoolCore> core)
-      : Awaiter(what), core_(std::move(core)) {}
-  ~PoolWaiter();
+  explicit PoolListener(std::shared_ptr<PoolCore> core) : core_(std::move(core)) {}
+  ~PoolListener();
   /// Loop thread only. False when there is nothing to wait for.
   template <class Enlist>
   bool wait_here(Enlist enlist) {
@@ -38,10 +51,19 @@ class PoolWaiter : public Awaiter, private InboxNode, private PoolWaiterNode {
  private:
   friend class PoolCore;
   enum class State : std::uint8_t { idle, listed, delivered };
+  State state_ = State::idle;  // under the core's mutex
+};
+
+class PoolWaiter : public Awaiter, protected PoolListener {
+ protected:
+  PoolWaiter(const char* what, std::shared_ptr<PoolCore> core)
+      : Awaiter(what), PoolListener(std::move(core)) {}
+  ~PoolWaiter() = default;
+
+ private:
   void on_delivered() override;
   void on_cancel() override;
   virtual void on_left() {}
-  State state_ = State::idle;  // under the core's mutex
 };
 
 /// co_await pool.drained();
@@ -57,6 +79,23 @@ class [[nodiscard]] PoolRoom final : public PoolWaiter {
 
  private:
   bool wait();
+};
+
+/// pool.watch(callbacks). Loop thread only, like all that it calls; ends with the loop.
+class PoolWatch final : private PoolListener, private LoopClient {
+ public:
+  PoolWatch(std::shared_ptr<PoolCore> core, PoolCallbacks callbacks);
+  PoolWatch(const PoolWatch&) = delete;
+  PoolWatch& operator=(const PoolWatch&) = delete;
+  ~PoolWatch() = default;
+
+ private:
+  void on_delivered() override;
+  void on_loop_end() override;
+  void wait();
+
+  const std::shared_ptr<const PoolCallbacks> callbacks_;  // which may destroy this
+  bool full_ = false;                                     // as was told last
 };
 
 /// co_await pool.close(deadline), co_await pool.destroy(). What they do begins with the call, and

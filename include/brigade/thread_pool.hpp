@@ -33,7 +33,8 @@
 namespace brigade {
 
 /// A handle: copies are cheap and share the threads, which end with the last copy. Thread: `run`,
-/// `try_run`, `drained`, `close` and `destroy` on any thread that has a loop; the rest on any.
+/// `try_run`, `drained`, `watch`, `close` and `destroy` on any thread that has a loop; the rest on
+/// any.
 class ThreadPool {
  public:
   /// Throws std::system_error when the system has no room for even one of min_threads, and
@@ -43,8 +44,7 @@ class ThreadPool {
 
   /// Throws what the job throws; Cancelled; and what pool_errors.hpp lists.
   template <class Function, class... Args>
-    requires(!std::is_same_v<Function, JobOptions>)
-  auto run(Function function, Args... args) const {
+  requires(!std::is_same_v<Function, JobOptions>) auto run(Function function, Args... args) const {
     return detail::PoolRun<false, Function, Args...>(core_, {}, std::move(function),
                                                      std::move(args)...);
   }
@@ -58,8 +58,8 @@ class ThreadPool {
   /// or there is no thread; ESHUTDOWN, the pool is closed; ETIMEDOUT, queued for too long; ETIME,
   /// ran for too long. The job's own exceptions, and Cancelled, still throw.
   template <class Function, class... Args>
-    requires(!std::is_same_v<Function, JobOptions>)
-  auto try_run(Function function, Args... args) const {
+  requires(!std::is_same_v<Function, JobOptions>) auto try_run(Function function,
+                                                               Args... args) const {
     return detail::PoolRun<true, Function, Args...>(core_, {}, std::move(function),
                                                     std::move(args)...);
   }
@@ -74,6 +74,12 @@ class ThreadPool {
   /// Waits while needs_drain(). For producers that want to keep the pool busy and its queue short;
   /// where there are several, ask again: another may have been quicker.
   detail::PoolRoom drained() const { return detail::PoolRoom(core_); }
+
+  /// The same as callbacks, on this thread's loop, for as long as the result lives (or the loop):
+  ///     auto watch = pool.watch({.on_needs_drain = pause, .on_drain = resume});
+  /// They come in turns, beginning with on_needs_drain, each in a turn of the loop of its own; what
+  /// changed back meanwhile is not told. What they throw ends the loop (Loop::fail).
+  [[nodiscard]] std::unique_ptr<detail::PoolWatch> watch(PoolCallbacks callbacks) const;
 
   /// Refuses jobs from now on; those inside are still run. The threads stay for them.
   void stop_accepting() const;

@@ -36,30 +36,44 @@ bool PoolCore::needs_drain() {
   return detail::needs_drain(queue_.size(), running_, size_);
 }
 
-bool PoolCore::wait_for_room(PoolWaiter& waiter) {
+bool PoolCore::wait_for_room(PoolListener& waiter) {
   const std::lock_guard lock(mutex_);
   if (!detail::needs_drain(queue_.size(), running_, size_)) return false;
-  waiter.state_ = PoolWaiter::State::listed;
+  waiter.state_ = PoolListener::State::listed;
   room_waiters_.push_back(waiter);
   return true;
 }
 
-bool PoolCore::wait_for_end(PoolWaiter& waiter) {
+bool PoolCore::wait_for_end(PoolListener& waiter) {
   const std::lock_guard lock(mutex_);
   if (ending_ && present_ == 0) return false;
-  waiter.state_ = PoolWaiter::State::listed;
+  waiter.state_ = PoolListener::State::listed;
   end_waiters_.push_back(waiter);
   return true;
 }
 
-void PoolCore::leave(PoolWaiter& waiter) {
+void PoolCore::wait_until(bool full, PoolListener& watch) {
+  const std::lock_guard lock(mutex_);
+  watch.state_ = PoolListener::State::listed;
+  (full ? full_waiters_ : room_waiters_).push_back(watch);
+  note_full();
+  note_changes();
+}
+
+void PoolCore::leave(PoolListener& waiter) {
   std::unique_lock lock(mutex_);
-  const auto state = std::exchange(waiter.state_, PoolWaiter::State::idle);
-  if (state == PoolWaiter::State::listed) {
+  const auto state = std::exchange(waiter.state_, PoolListener::State::idle);
+  if (state == PoolListener::State::listed) {
     static_cast<PoolWaiterNode&>(waiter).unlink();
-  } else if (state == PoolWaiter::State::delivered) {
+  } else if (state == PoolListener::State::delivered) {
     lock.unlock();
     waiter.loop_->withdraw(waiter);
+  }
+}
+
+void PoolCore::note_full() {
+  if (!full_waiters_.empty() && detail::needs_drain(queue_.size(), running_, size_)) {
+    tell(full_waiters_);
   }
 }
 
@@ -75,8 +89,8 @@ void PoolCore::note_changes() {
 
 void PoolCore::tell(List<PoolWaiterNode>& waiters) {
   while (PoolWaiterNode* node = waiters.pop_front()) {
-    auto& waiter = static_cast<PoolWaiter&>(*node);
-    waiter.state_ = PoolWaiter::State::delivered;
+    auto& waiter = static_cast<PoolListener&>(*node);
+    waiter.state_ = PoolListener::State::delivered;
     waiter.loop_->deliver(waiter);
   }
 }

@@ -35,6 +35,7 @@ PoolOutcome PoolCore::submit(PoolJob& job) {
     queue_.push(job);
     queued_.store(queue_.size(), relaxed);
     meter_.queued.add();
+    note_full();
     call = call_help(job.queued_at);
   }
   answer(call);

@@ -62,9 +62,11 @@ class PoolCore {
   PoolLeft destroy();
   bool needs_drain();
   /// False when there is nothing to wait for.
-  bool wait_for_room(PoolWaiter& waiter);
-  bool wait_for_end(PoolWaiter& waiter);
-  void leave(PoolWaiter& waiter);
+  bool wait_for_room(PoolListener& waiter);
+  bool wait_for_end(PoolListener& waiter);
+  /// Tells `watch` when needs_drain() is `full`, also when it is already.
+  void wait_until(bool full, PoolListener& watch);
+  void leave(PoolListener& waiter);
 
   // Figures. In pool_report.cpp.
 
@@ -98,6 +100,7 @@ class PoolCore {
   std::stop_source ask_to_stop(PoolJob& job, PoolOutcome outcome);
   void count(PoolOutcome outcome);
   void note_changes();
+  void note_full();
   void tell(List<PoolWaiterNode>& waiters);
   void wake_all();
   void start_failed(const std::string& why);
@@ -151,6 +154,7 @@ class PoolCore {
   bool end_wanted_ = false;  // end when all jobs are done
   bool ending_ = false;
   List<PoolWaiterNode> room_waiters_;
+  List<PoolWaiterNode> full_waiters_;
   List<PoolWaiterNode> end_waiters_;
   std::uint64_t done_ = 0;
   std::uint64_t failed_ = 0;

@@ -17,6 +17,9 @@ ThreadPool::ThreadPool(ThreadPoolOptions options)
 bool ThreadPool::needs_drain() const {
   return core_->needs_drain();
 }
+std::unique_ptr<detail::PoolWatch> ThreadPool::watch(PoolCallbacks callbacks) const {
+  return std::make_unique<detail::PoolWatch>(core_, std::move(callbacks));
+}
 void ThreadPool::stop_accepting() const {
   core_->stop_accepting();
 }
@@ -57,11 +60,11 @@ const ThreadPool& blocking_pool() {
 
 namespace detail {
 
-PoolWaiter::~PoolWaiter() {
+PoolListener::~PoolListener() {
   leave();
 }
 
-void PoolWaiter::leave() {
+void PoolListener::leave() {
   if (loop_) core_->leave(*this);
 }
 
@@ -76,6 +79,39 @@ void PoolWaiter::on_cancel() {
   loop_ = nullptr;
   on_left();
   resume_later();
+}
+
+PoolWatch::PoolWatch(std::shared_ptr<PoolCore> core, PoolCallbacks callbacks)
+    : PoolListener(std::move(core)),
+      callbacks_(std::make_shared<const PoolCallbacks>(std::move(callbacks))) {
+  Loop::current().add_client(*this);
+  wait();
+}
+
+void PoolWatch::wait() {
+  wait_here([this] {
+    core_->wait_until(!full_, *this);
+    return true;
+  });
+}
+
+void PoolWatch::on_delivered() {
+  full_ = !full_;
+  const auto callbacks = callbacks_;
+  const auto& callback = full_ ? callbacks->on_needs_drain : callbacks->on_drain;
+  Loop& loop = Loop::current();
+  wait();  // first: this may be gone after the call
+  if (!callback) return;
+  try {
+    callback();
+  } catch (...) {
+    loop.fail(std::current_exception());
+  }
+}
+
+void PoolWatch::on_loop_end() {
+  leave();
+  loop_ = nullptr;
 }
 
 bool PoolRoom::wait() {

@@ -71,7 +71,8 @@ TEST_F(PoolClosingTest, CloseWaitsForTheRunningAndTheQueuedAndRefusesNewJobs) {
   PoolLeft left;
   bool ended = false;
   group.spawn(close(pool, 20s, left, ended));
-  Ended& late = spawn(pool, [] {}, "late");
+  Ended& late = spawn(
+      pool, [] {}, "late");
   EXPECT_EQ(late.how, "closed");
   EXPECT_NE(late.what.find("\"resize\" is closed"), std::string::npos) << late.what;
   EXPECT_NE(late.what.find("\"late\""), std::string::npos) << late.what;
@@ -102,7 +103,8 @@ TEST_F(PoolClosingTest, CloseTellsAtItsDeadlineWhatIsLeftAndNamesIt) {
   testing::internal::CaptureStderr();
   const ThreadPool pool({.name = "resize", .threads = 1});
   Blocker blocker;
-  Ended& deaf = spawn(pool, [&blocker] { blocker.block(); }, "deaf");
+  Ended& deaf = spawn(
+      pool, [&blocker] { blocker.block(); }, "deaf");
   Ended& queued = spawn(pool, [] {});
   blocker.wait_until_begun();
   PoolLeft left;
@@ -217,6 +219,57 @@ TEST_F(PoolClosingTest, DrainedWaitsUntilThereIsRoom) {
   EXPECT_TRUE(drained);
 }
 
+TEST_F(PoolClosingTest, CallbacksTellInTurnsThatItIsFullAndThatThereIsRoom) {
+  const ThreadPool pool({.threads = 1});
+  std::string told;
+  const auto watch = pool.watch(
+      {.on_needs_drain = [&told] { told += 'f'; }, .on_drain = [&told] { told += 'd'; }});
+  loop.turn(false);
+  EXPECT_EQ(told, "");
+  for (int round = 0; round < 3; ++round) {
+    Blocker blocker;
+    spawn(pool, [&blocker] { blocker.block(); });
+    spawn(pool, [] {});
+    EXPECT_EQ(told.size(), 2U * static_cast<std::size_t>(round)) << "never from within run()";
+    EXPECT_TRUE(turn_until(loop, [&] { return told.ends_with('f'); }));
+    blocker.let_go();
+    EXPECT_TRUE(turn_until(loop, [&] { return told.ends_with('d'); }));
+    join(loop, group);
+  }
+  EXPECT_EQ(told, "fdfdfd");
+}
+
+TEST_F(PoolClosingTest, ACallbackForAPoolThatIsFullAlreadyComes) {
+  const ThreadPool pool({.threads = 1});
+  Blocker blocker;
+  spawn(pool, [&blocker] { blocker.block(); });
+  bool full = false;
+  const auto watch = pool.watch({.on_needs_drain = [&full] { full = true; }});
+  EXPECT_TRUE(turn_until(loop, [&] { return full; }));
+  blocker.let_go();
+  join(loop, group);
+}
+
+TEST_F(PoolClosingTest, CallbacksEndWithTheirWatchOrTheirLoop) {
+  ThreadPool pool({.threads = 1});
+  Blocker blocker;
+  spawn(pool, [&blocker] { blocker.block(); });
+  const auto fail = [] { FAIL(); };
+  auto dropped = pool.watch({.on_needs_drain = fail, .on_drain = fail});
+  dropped.reset();
+  std::unique_ptr<detail::PoolWatch> itself;
+  itself = pool.watch({.on_needs_drain = [&itself] { itself.reset(); }, .on_drain = fail});
+  std::unique_ptr<detail::PoolWatch> outlives;
+  {
+    Loop inner;
+    outlives = pool.watch({.on_needs_drain = nullptr, .on_drain = fail});
+  }
+  EXPECT_TRUE(turn_until(loop, [&] { return !itself; }));
+  blocker.let_go();
+  join(loop, group);
+  loop.turn(false);
+}
+
 TEST_F(PoolClosingTest, DrainedDoesNotWaitWhereThereIsRoom) {
   loop.run([](ThreadPool own) -> Task<> { co_await own.drained(); }(ThreadPool({.threads = 1})));
 }
@@ -227,7 +280,8 @@ TEST_F(PoolClosingTest, ProducerThatWaitsForRoomNeverFillsTheQueue) {
     TaskGroup jobs;
     for (int i = 0; i < 200; ++i) {
       co_await own.drained();
-      jobs.spawn(attempt(own, {}, [] {}, out.emplace_back()));
+      jobs.spawn(attempt(
+          own, {}, [] {}, out.emplace_back()));
     }
     co_await jobs.join();
   }(pool, endings));
