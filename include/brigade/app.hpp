@@ -21,6 +21,7 @@ struct AppOptions {
   std::string host = {};
   /// A Unix socket's path, instead of host and port.
   std::string socket = {};
+  cluster::Scheduling scheduling = cluster::Scheduling::balanced;
   bool pin = false;
   std::string description = {};
   Duration drain_deadline = std::chrono::seconds(30);

@@ -80,6 +80,8 @@ struct PrimaryOptions {
   // Behaviour.
   /// How the workers' processes are started; Primary::configure() changes it later.
   WorkerSettings settings = {};
+  /// How connections reach the workers. Sockets of one worker's own (Place::exclusive) aside.
+  Scheduling scheduling = Scheduling::balanced;
   /// How many workers this primary may ever hold at once, successors during a reload included.
   unsigned max_workers = 128;
   /// Replace workers that die. Off: Node's behaviour, it is the exit callback's business.

@@ -1,6 +1,7 @@
 // cluster::run: a whole main() for a program that serves from several processes.
 #pragma once
 
+#include <brigade/scheduling.hpp>
 #include <brigade/time.hpp>
 
 #include <cstdint>
@@ -55,6 +56,8 @@ struct RunOptions {
   std::string host = {};
   /// --socket, BRIGADE_SOCKET: a Unix socket's path, instead of host and port.
   std::string socket = {};
+  /// --scheduling NAME, BRIGADE_SCHEDULING.
+  Scheduling scheduling = Scheduling::balanced;
   /// --pin, BRIGADE_PIN=1: worker n runs on the n-th allowed CPU only.
   bool pin = false;
   /// A line for --help.

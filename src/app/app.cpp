@@ -121,6 +121,7 @@ int run(int argc, char** argv, AppOptions options, const std::function<void(App&
   settings.port = options.port;
   settings.host = options.host;
   settings.socket = options.socket;
+  settings.scheduling = options.scheduling;
   settings.pin = options.pin;
   settings.description = options.description;
   settings.drain_deadline = options.drain_deadline;

@@ -79,11 +79,12 @@ void Channel::receive() {
       }
     }
     if ((header.msg_flags & MSG_TRUNC) != 0) return close("sent a frame that is too long");
-    if ((header.msg_flags & MSG_CTRUNC) != 0) {
-      return close("sent a descriptor that could not be taken (ulimit -n)");
-    }
     auto message = decode(std::string_view(frame.data(), static_cast<std::size_t>(got)));
     if (!message) return close("sent a frame that makes no sense");
+    // A connection that cannot be taken is for another worker: its frame comes without it.
+    if ((header.msg_flags & MSG_CTRUNC) != 0 && message->type != MessageType::connection) {
+      return close("sent a descriptor that could not be taken (ulimit -n)");
+    }
     message->fd = std::move(received);
     callbacks_.on_message(std::move(*message));
   }

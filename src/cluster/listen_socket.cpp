@@ -98,7 +98,7 @@ Error explain(int code, const Listen& wanted) {
   return Error::from_errno(code, fmt::format("cannot listen on {}", where));
 }
 
-Result<ListenSocket> open(const Target& target, const Listen& wanted) {
+Result<ListenSocket> open(const Target& target, const Listen& wanted, bool reuse_port) {
   const bool datagram = wanted.kind == ListenKind::udp;
   Fd socket(::socket(target.family,
                      (datagram ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -109,6 +109,7 @@ Result<ListenSocket> open(const Target& target, const Listen& wanted) {
     // Accepted connections inherit it: one system call less for each.
     ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
+  if (reuse_port) ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   if (target.family == AF_INET6) {
     const int only_v6 = wanted.host.empty() && !wanted.ipv6_only ? 0 : 1;
     ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, sizeof only_v6);
@@ -123,7 +124,7 @@ Result<ListenSocket> open(const Target& target, const Listen& wanted) {
 
 }  // namespace
 
-Result<ListenSocket> listen_on(const Listen& wanted) {
+Result<ListenSocket> listen_on(const Listen& wanted, bool reuse_port) {
   if (wanted.kind == ListenKind::unix_stream) {
     auto socket = listen_on_path(wanted.host, wanted.mode, wanted.backlog);
     if (!socket) return socket.error();
@@ -131,14 +132,22 @@ Result<ListenSocket> listen_on(const Listen& wanted) {
   }
   auto target = parse(wanted.host, wanted.port);
   if (!target) return target.error();
-  auto socket = open(*target, wanted);
+  auto socket = open(*target, wanted, reuse_port);
   const bool no_v6 =
       !socket && (socket.error().code() == EAFNOSUPPORT || socket.error().code() == EADDRNOTAVAIL);
   if (wanted.host.empty() && !wanted.ipv6_only && no_v6) {
     auto v4 = parse("0.0.0.0", wanted.port);
-    return open(*v4, wanted);
+    return open(*v4, wanted, reuse_port);
   }
   return socket;
+}
+
+Result<ListenSocket> listen_on_first_of_many(Listen wanted) {
+  auto probe = listen_on(wanted);
+  if (!probe) return probe;
+  wanted.port = port_of(probe->address);
+  probe->fd.reset();
+  return listen_on(wanted, true);
 }
 
 void warn_of_capped_backlog(const Listen& wanted, const std::string& address) {

@@ -21,7 +21,11 @@ struct ListenSocket {
 /// The host is a numeric address or empty for every address (IPv6 and IPv4, or IPv4 alone where the
 /// machine has no IPv6). Non-blocking, CLOEXEC. Errors say what holds the port or what right is
 /// missing. A datagram socket is bound only.
-Result<ListenSocket> listen_on(const Listen& wanted);
+/// `reuse_port`: others of this user may have the same port.
+Result<ListenSocket> listen_on(const Listen& wanted, bool reuse_port = false);
+/// The first of several on one port. That nobody else has it is made sure of first: another program
+/// of this user that shares its port as well would take part of our connections.
+Result<ListenSocket> listen_on_first_of_many(Listen wanted);
 inline Result<ListenSocket> listen_on(const std::string& host, std::uint16_t port, int backlog) {
   return listen_on(Listen{.host = host, .port = port, .backlog = backlog});
 }

@@ -1,7 +1,5 @@
 #include "cluster/listener.hpp"
 
-#include <fcntl.h>
-#include <sys/socket.h>
 #include <brigade/log.hpp>
 
 #include <cerrno>
@@ -13,12 +11,7 @@ namespace brigade::cluster::detail {
 namespace {
 
 constexpr Duration recheck_every = std::chrono::milliseconds(10);
-constexpr Duration pause_for = std::chrono::milliseconds(100);
 constexpr int accepts_per_event = 16;
-
-Fd open_reserve() {
-  return Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-}
 
 }  // namespace
 
@@ -27,9 +20,11 @@ Listener::Listener(Process::Socket socket, Acceptor& acceptor)
       acceptor_(acceptor),
       loop_(Loop::current()),
       own_(own_slot()),
-      board_(own_.board.listener(socket_.board)),
-      recheck_(*this),
-      reserve_(open_reserve()) {
+      board_(nullptr),
+      recheck_(*this) {
+  const bool shares_queue =
+      socket_.scheduling == Scheduling::balanced || socket_.scheduling == Scheduling::shared;
+  if (shares_queue && socket_.board != no_board) board_ = &own_.board.listener(socket_.board);
   enter_set();
 }
 
@@ -41,12 +36,12 @@ void Listener::enter_set() {
     throw ErrorException(Error::from_errno(errno, "watch a listening socket"));
   }
   in_set_ = true;
-  if (!socket_.alone) board_.join(own_.index);
+  if (board_) board_->join(own_.index);
 }
 
 void Listener::leave_set() {
   if (!in_set_) return;
-  if (!socket_.alone) board_.leave(own_.index);
+  if (board_) board_->leave(own_.index);
   loop_.unwatch(socket_.fd.get(), *this);
   in_set_ = false;
 }
@@ -65,53 +60,30 @@ bool Listener::stop() {
 void Listener::on_event(std::uint32_t) {
   for (int count = 0; count < accepts_per_event; ++count) {
     if (!acceptor_.has_room()) return pause("it has as many connections as it may have");
-    if (accept_one() != Accepted::one) return;
+    if (accept_one() != Accept::Outcome::one) return;
     if (leave_if_above_share()) return;
   }
 }
 
-Listener::Accepted Listener::accept_one() {
-  while (true) {
-    Fd connection(::accept4(socket_.fd.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (connection) {
-      acceptor_.on_connection(std::move(connection));
-      return Accepted::one;
-    }
-    switch (errno) {
-      case EAGAIN:
-        return Accepted::none;
-      case EMFILE:
-      case ENFILE:
-      case ENOBUFS:
-      case ENOMEM:
-        // The connection stays in the queue and the socket stays readable: without a pause this
-        // would spin. The reserve lets us tell one client instead of leaving all to hang.
-        reserve_.reset();
-        Fd(::accept4(socket_.fd.get(), nullptr, nullptr, SOCK_CLOEXEC));
-        reserve_ = open_reserve();
-        pause("it is out of file descriptors or memory (ulimit -n)");
-        return Accepted::out_of_resources;
-      default:
-        // EINTR, ECONNABORTED, and network errors that accept(2) hands through: that connection's
-        // trouble, not ours.
-        continue;
-    }
-  }
+Accept::Outcome Listener::accept_one() {
+  Fd connection;
+  const Accept::Outcome outcome = accept_.one(socket_.fd.get(), connection);
+  if (outcome == Accept::Outcome::one) acceptor_.on_connection(std::move(connection));
+  if (outcome == Accept::Outcome::out_of_resources)
+    pause("it is out of file descriptors or memory (ulimit -n)");
+  return outcome;
 }
 
 void Listener::accept_all() {
-  while (acceptor_.has_room() && accept_one() == Accepted::one) {
+  while (acceptor_.has_room() && accept_one() == Accept::Outcome::one) {
   }
 }
 
 void Listener::pause(const char* why) {
   paused_ = true;
   leave_set();
-  loop_.arm(recheck_, pause_for);
-  if (loop_.now() < next_complaint_) return;
-  next_complaint_ = loop_.now() + std::chrono::seconds(1);
-  log::warn("this worker does not accept for {} ms: {}",
-            std::chrono::duration_cast<std::chrono::milliseconds>(pause_for).count(), why);
+  loop_.arm(recheck_, Accept::pause_for);
+  accept_.complain("this worker", why);
 }
 
 bool Listener::is_sibling_fresh(unsigned slot) const {
@@ -134,9 +106,10 @@ Crowd Listener::crowd() const {
 }
 
 bool Listener::leave_if_above_share() {
-  if (socket_.alone || own_.board.slots() == 1 || !should_leave(crowd())) return false;
-  if (!board_.leave_if_served(own_.index, own_.board.slots(),
-                              [this](unsigned slot) { return is_sibling_fresh(slot); })) {
+  const bool may_leave = board_ && socket_.scheduling == Scheduling::balanced;
+  if (!may_leave || own_.board.slots() == 1 || !should_leave(crowd())) return false;
+  if (!board_->leave_if_served(own_.index, own_.board.slots(),
+                               [this](unsigned slot) { return is_sibling_fresh(slot); })) {
     return false;
   }
   out_ = true;
@@ -149,12 +122,12 @@ bool Listener::leave_if_above_share() {
 void Listener::consider_returning() {
   if (!socket_.fd || in_set_) return;
   if (paused_) {
-    if (!acceptor_.has_room()) return loop_.arm(recheck_, pause_for);
+    if (!acceptor_.has_room()) return loop_.arm(recheck_, Accept::pause_for);
     paused_ = false;
   } else {
     bool served = false;
     for (unsigned slot = 0; slot < own_.board.slots() && !served; ++slot) {
-      served = slot != own_.index && board_.is_listed(slot) && is_sibling_fresh(slot);
+      served = slot != own_.index && board_->is_listed(slot) && is_sibling_fresh(slot);
     }
     if (served && !should_return(crowd())) return loop_.arm(recheck_, recheck_every);
   }

@@ -1,4 +1,4 @@
-// Accepting connections from a socket that all workers share.
+// Accepting connections from a socket: `balanced`, `shared`, and each queue of `reuse_port`.
 //
 // Invariants: the socket is in our epoll set exactly when our bit is in the shared mask and we are
 // not paused. We take the bit away before we leave the set, and after EPOLL_CTL_DEL accept until
@@ -9,36 +9,23 @@
 
 #include <brigade/loop.hpp>
 
-#include <functional>
-
+#include "cluster/accept.hpp"
+#include "cluster/connection_source.hpp"
 #include "cluster/own_slot.hpp"
-#include "cluster/process.hpp"
 
 namespace brigade::cluster::detail {
 
-class Acceptor {
- public:
-  virtual void on_connection(Fd connection) = 0;
-  /// False: it has as many as it may have.
-  virtual bool has_room() = 0;
-
- protected:
-  ~Acceptor() = default;
-};
-
-class Listener final : private Watcher {
+class Listener final : public ConnectionSource, private Watcher {
  public:
   Listener(Process::Socket socket, Acceptor& acceptor);
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
-  ~Listener() { stop(); }
+  ~Listener() override { stop(); }
 
-  const std::string& address() const { return socket_.address; }
-  const std::string& key() const { return socket_.key; }
-  /// For good: takes what waits, then closes. False when it was stopped before.
-  bool stop();
-  /// A connection here has ended: there may be room, or it may be our turn again.
-  void connection_ended() {
+  const std::string& address() const override { return socket_.address; }
+  const std::string& key() const override { return socket_.key; }
+  bool stop() override;
+  void connection_ended() override {
     if (out_) consider_returning();
   }
 
@@ -50,8 +37,7 @@ class Listener final : private Watcher {
   };
 
   void on_event(std::uint32_t events) override;
-  enum class Accepted { one, none, out_of_resources };
-  Accepted accept_one();
+  Accept::Outcome accept_one();
   void accept_all();
   bool leave_if_above_share();
   void enter_set();
@@ -65,13 +51,12 @@ class Listener final : private Watcher {
   Acceptor& acceptor_;
   Loop& loop_;
   OwnSlot& own_;
-  stats::ListenerBoard& board_;
+  stats::ListenerBoard* board_;  // null: nobody else accepts from this queue
   Recheck recheck_;
-  Fd reserve_;
+  Accept accept_;
   bool in_set_ = false;
   bool out_ = false;     // left the queue to the others for a while
   bool paused_ = false;  // out of descriptors or memory, or full
-  TimePoint next_complaint_{};
 };
 
 }  // namespace brigade::cluster::detail

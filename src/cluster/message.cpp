@@ -60,9 +60,9 @@ class Reader {
 
 bool known(std::uint8_t type) {
   return (type >= static_cast<std::uint8_t>(MessageType::online) &&
-          type <= static_cast<std::uint8_t>(MessageType::unlisten)) ||
+          type <= static_cast<std::uint8_t>(MessageType::stood_in)) ||
          (type >= static_cast<std::uint8_t>(MessageType::listen_reply) &&
-          type <= static_cast<std::uint8_t>(MessageType::share_reply));
+          type <= static_cast<std::uint8_t>(MessageType::stand_down));
 }
 
 }  // namespace
@@ -99,21 +99,23 @@ std::string Listen::encode() const {
       .number(mode)
       .number(static_cast<std::uint8_t>(ipv6_only))
       .number(static_cast<std::uint8_t>(exclusive))
+      .number(static_cast<std::uint8_t>(has_board))
       .take();
 }
 std::optional<Listen> Listen::decode(std::string_view body) {
   Listen out;
-  std::uint8_t kind = 0, ipv6_only = 0, exclusive = 0;
+  std::uint8_t kind = 0, ipv6_only = 0, exclusive = 0, has_board = 0;
   Reader in(body);
   if (!in.text(out.host) || !in.number(out.port) || !in.number(out.ordinal) ||
       !in.number(out.backlog) || !in.number(kind) || !in.number(out.mode) ||
-      !in.number(ipv6_only) || !in.number(exclusive) || !in.at_end() ||
+      !in.number(ipv6_only) || !in.number(exclusive) || !in.number(has_board) || !in.at_end() ||
       kind > static_cast<std::uint8_t>(ListenKind::udp)) {
     return std::nullopt;
   }
   out.kind = static_cast<ListenKind>(kind);
   out.ipv6_only = ipv6_only != 0;
   out.exclusive = exclusive != 0;
+  out.has_board = has_board != 0;
   return out;
 }
 std::string Listen::key() const {
@@ -124,14 +126,23 @@ std::string Listen::key() const {
 }
 
 std::string ListenReply::encode() const {
-  return Writer().number(error).text(text).number(board).take();
+  return Writer()
+      .number(error)
+      .text(text)
+      .number(board)
+      .number(static_cast<std::uint8_t>(scheduling))
+      .take();
 }
 std::optional<ListenReply> ListenReply::decode(std::string_view body) {
   ListenReply out;
+  std::uint8_t scheduling = 0;
   Reader in(body);
-  if (!in.number(out.error) || !in.text(out.text) || !in.number(out.board) || !in.at_end()) {
+  if (!in.number(out.error) || !in.text(out.text) || !in.number(out.board) ||
+      !in.number(scheduling) || !in.at_end() ||
+      scheduling > static_cast<std::uint8_t>(Scheduling::reuse_port)) {
     return std::nullopt;
   }
+  out.scheduling = static_cast<Scheduling>(scheduling);
   return out;
 }
 
@@ -144,6 +155,38 @@ std::optional<Unlisten> Unlisten::decode(std::string_view body) {
   Reader in(body);
   if (!in.text(out.key) || !in.number(for_good) || !in.at_end()) return std::nullopt;
   out.for_good = for_good != 0;
+  return out;
+}
+
+std::string Passed::encode() const {
+  return Writer().number(board).take();
+}
+std::optional<Passed> Passed::decode(std::string_view body) {
+  Passed out;
+  Reader in(body);
+  if (!in.number(out.board) || !in.at_end()) return std::nullopt;
+  return out;
+}
+
+std::string PassedReply::encode() const {
+  return Writer().number(board).number(static_cast<std::uint8_t>(taken)).take();
+}
+std::optional<PassedReply> PassedReply::decode(std::string_view body) {
+  PassedReply out;
+  std::uint8_t taken = 0;
+  Reader in(body);
+  if (!in.number(out.board) || !in.number(taken) || !in.at_end()) return std::nullopt;
+  out.taken = taken != 0;
+  return out;
+}
+
+std::string StandIn::encode() const {
+  return Writer().number(board).number(position).take();
+}
+std::optional<StandIn> StandIn::decode(std::string_view body) {
+  StandIn out;
+  Reader in(body);
+  if (!in.number(out.board) || !in.number(out.position) || !in.at_end()) return std::nullopt;
   return out;
 }
 

@@ -7,6 +7,7 @@
 
 #include <brigade/fd.hpp>
 #include <brigade/result.hpp>
+#include <brigade/scheduling.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -19,17 +20,22 @@ inline constexpr std::size_t max_frame = 8192;
 
 enum class MessageType : std::uint8_t {
   // worker → primary
-  online = 1,     // the program runs
-  listen = 2,     // Listen: wants a listening socket
-  listening = 3,  // Address: serves on it
-  failed = 4,     // text: cannot start, and why
-  goodbye = 5,    // leaves of its own will
-  share = 6,      // Share: wants a shared buffer or ring
-  unlisten = 7,   // Unlisten: accepts there no more
+  online = 1,            // the program runs
+  listen = 2,            // Listen: wants a listening socket
+  listening = 3,         // Address: serves on it
+  failed = 4,            // text: cannot start, and why
+  goodbye = 5,           // leaves of its own will
+  share = 6,             // Share: wants a shared buffer or ring
+  unlisten = 7,          // Unlisten: accepts there no more
+  connection_reply = 8,  // PassedReply, to a connection
+  stood_in = 9,          // StandIn: has closed what it stood in for
   // primary → worker
   listen_reply = 64,  // ListenReply, with the socket
   drain = 65,         // Drain
   share_reply = 66,   // ShareReply, with the memory
+  connection = 67,    // Passed, with the connection
+  stand_in = 68,      // StandIn, with the socket of a position that nobody serves
+  stand_down = 69,    // StandIn: no longer
 };
 
 struct Message {
@@ -56,6 +62,7 @@ struct Listen {
   std::uint32_t mode = 0;  // of a Unix socket's file; 0: as umask leaves it
   bool ipv6_only = false;
   bool exclusive = false;  // a socket for this position alone
+  bool has_board = true;   // it reads the primary's scoreboard
 
   std::string encode() const;
   static std::optional<Listen> decode(std::string_view body);
@@ -64,10 +71,13 @@ struct Listen {
   std::string key() const;
 };
 
+inline constexpr std::uint32_t no_board = ~std::uint32_t{0};
+
 struct ListenReply {
   std::int32_t error = 0;   // errno; the text says what to do
-  std::string text;         // of the error, else the address: "0.0.0.0:3000"
-  std::uint32_t board = 0;  // the socket's ListenerBoard
+  std::string text = {};    // of the error, else the address: "0.0.0.0:3000"
+  std::uint32_t board = 0;  // the socket's ListenerBoard, or no_board
+  Scheduling scheduling = Scheduling::balanced;
 
   std::string encode() const;
   static std::optional<ListenReply> decode(std::string_view body);
@@ -79,6 +89,29 @@ struct Unlisten {
 
   std::string encode() const;
   static std::optional<Unlisten> decode(std::string_view body);
+};
+
+struct Passed {
+  std::uint32_t board = 0;  // of the socket that it came to
+
+  std::string encode() const;
+  static std::optional<Passed> decode(std::string_view body);
+};
+
+struct PassedReply {
+  std::uint32_t board = 0;
+  bool taken = false;
+
+  std::string encode() const;
+  static std::optional<PassedReply> decode(std::string_view body);
+};
+
+struct StandIn {
+  std::uint32_t board = 0;
+  std::uint32_t position = 0;
+
+  std::string encode() const;
+  static std::optional<StandIn> decode(std::string_view body);
 };
 
 struct Drain {

@@ -25,11 +25,18 @@ unsigned workers_from(const std::string& text) {
   return value;
 }
 
+Scheduling scheduling_of(const std::string& name) {
+  if (const auto found = scheduling_from(name)) return *found;
+  throw CLI::ValidationError(
+      "--scheduling", "must be balanced, round_robin, shared or reuse_port, not \"" + name + "\"");
+}
+
 }  // namespace
 
 std::optional<int> read_options(int argc, char** argv, RunOptions& options) {
   CLI::App parser(options.description);
   std::string workers;
+  std::string scheduling;
   double drain_seconds = std::chrono::duration<double>(options.drain_deadline).count();
   parser
       .add_option("--workers", workers,
@@ -46,6 +53,12 @@ std::optional<int> read_options(int argc, char** argv, RunOptions& options) {
       .add_option("--socket", options.socket,
                   "Path of a Unix socket to listen on, instead of a port")
       ->envname("BRIGADE_SOCKET");
+  parser
+      .add_option(
+          "--scheduling", scheduling,
+          "How connections reach workers: balanced, round_robin, shared or reuse_port; default: " +
+              std::string(to_string(options.scheduling)))
+      ->envname("BRIGADE_SCHEDULING");
   parser.add_flag("--pin", options.pin, "Bind each worker to a CPU of its own")
       ->envname("BRIGADE_PIN");
   parser
@@ -56,6 +69,7 @@ std::optional<int> read_options(int argc, char** argv, RunOptions& options) {
   try {
     parser.parse(argc, argv);
     if (!workers.empty()) options.workers = workers_from(workers);
+    if (!scheduling.empty()) options.scheduling = scheduling_of(scheduling);
     if (!is_listen_host(options.host)) {
       throw CLI::ValidationError(
           "--host", "must be a numeric address or localhost, not \"" + options.host + "\"");

@@ -12,7 +12,7 @@ OwnSlot make() {
   Role& own = role();
   if (own.worker) {
     auto shared = stats::Scoreboard::attach(std::move(own.board));
-    if (shared && own.slot < shared->slots()) return {std::move(*shared), own.slot};
+    if (shared && own.slot < shared->slots()) return {std::move(*shared), own.slot, true};
     // After a reload to a build with another layout. It serves all the same; only its figures are
     // not among the others'.
     log::warn("this worker's figures are not shown in the cluster's: {}",

@@ -8,6 +8,7 @@ namespace brigade::cluster::detail {
 struct OwnSlot {
   stats::Scoreboard board;
   unsigned index;
+  bool is_primarys = false;  // the primary and the other workers see it
 
   stats::Slot& figures() { return board.slot(index); }
 };

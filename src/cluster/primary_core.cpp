@@ -24,6 +24,7 @@ PrimaryCore::PrimaryCore(PrimaryOptions options)
       loop_(Loop::current()),
       board_(make_board(options_.max_workers)),
       error_sink_(STDERR_FILENO),
+      sockets_(options_.scheduling, board_),
       successor_timeout_(*this),
       random_(std::random_device{}()) {
   // Now: not what is deployed at its path when the first worker is started.
@@ -154,7 +155,7 @@ void PrimaryCore::reaped(WorkerProcess& worker, ExitStatus status) {
   if (seat.successor == &worker) seat.successor = nullptr;
   tell(on_exit, worker.handle(), status);
   vacated(seat, worker);
-  no_longer_uses(worker, worker.draining && !worker.replace && !seat.worker);
+  sockets_.died(worker, worker.draining && !worker.replace && !seat.worker);
   forget_if_gone(worker);
   finish_if_empty();
 }
@@ -262,6 +263,7 @@ void PrimaryCore::drain(WorkerProcess& worker, Duration quiet) {
   Message message{MessageType::drain, 0, Drain{ms(quiet), ms(options_.drain_deadline)}.encode(),
                   Fd()};
   worker.channel->send(std::move(message));
+  sockets_.drains(worker);
   // One that has not come to serve has nothing to finish. Before its program heeds us this ends it.
   if (worker.state_before_drain == WorkerState::starting) worker.child->send_signal(SIGTERM);
   worker.arm_kill(options_.drain_deadline + std::chrono::seconds(1));
@@ -307,7 +309,10 @@ void PrimaryCore::note_stopped() {
                  &info, WSTOPPED | WCONTINUED | WNOHANG) != 0) {
       continue;
     }
-    if (info.si_pid != 0) board_.entry(worker->slot()).stopped.set(info.si_code == CLD_STOPPED);
+    if (info.si_pid == 0) continue;
+    const bool stopped = info.si_code == CLD_STOPPED;
+    board_.entry(worker->slot()).stopped.set(stopped);
+    sockets_.stopped(*worker, stopped);
   }
 }
 

@@ -18,7 +18,7 @@
 #include "cluster/programs.hpp"
 #include "cluster/reload_plan.hpp"
 #include "cluster/restart_policy.hpp"
-#include "cluster/shared_socket.hpp"
+#include "cluster/sockets.hpp"
 #include "cluster/spawn.hpp"
 #include "cluster/worker_process.hpp"
 #include "stats/scoreboard.hpp"
@@ -113,13 +113,6 @@ class PrimaryCore {
   void share_with(WorkerProcess& worker, const Message& message);
   void now_listening(WorkerProcess& worker, const std::string& address);
 
-  // primary_listen.cpp: the sockets they serve on
-  void listen_for(WorkerProcess& worker, const Message& message);
-  Result<SharedSocket*> socket_for(const WorkerProcess& worker, const Listen& wanted);
-  void unlisten(WorkerProcess& worker, const Message& message);
-  void no_longer_uses(const WorkerProcess& worker, bool position_ended);
-  void close_unused_sockets();
-
   // primary_scale.cpp
   static bool is_filled(const Seat& seat);
   void scale_by(int change);
@@ -147,7 +140,7 @@ class PrimaryCore {
   std::uint64_t next_id_ = 1;
   std::deque<std::unique_ptr<Seat>> seats_;
   std::map<std::uint64_t, std::unique_ptr<WorkerProcess>> workers_;
-  std::map<std::string, SharedSocket> sockets_;
+  Sockets sockets_;
   ReloadPlan plan_;
   bool recycling_ = false;              // the plan replaces one worker, by its own program
   std::deque<std::uint64_t> recycles_;  // ids of workers to be replaced when the plan has ended

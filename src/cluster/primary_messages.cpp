@@ -19,9 +19,13 @@ void PrimaryCore::received(WorkerProcess& worker, Message message) {
       board_.entry(worker.slot()).set_state(WorkerState::online);
       return tell(on_online, worker.handle());
     case MessageType::listen:
-      return listen_for(worker, message);
+      return sockets_.listen_for(worker, message);
     case MessageType::unlisten:
-      return unlisten(worker, message);
+      return sockets_.unlisten(worker, message);
+    case MessageType::connection_reply:
+      return sockets_.answered(worker, message);
+    case MessageType::stood_in:
+      return sockets_.stood_in(worker, message);
     case MessageType::listening:
       return now_listening(worker, message.body);
     case MessageType::failed:
@@ -37,6 +41,9 @@ void PrimaryCore::received(WorkerProcess& worker, Message message) {
     case MessageType::listen_reply:
     case MessageType::drain:
     case MessageType::share_reply:
+    case MessageType::connection:
+    case MessageType::stand_in:
+    case MessageType::stand_down:
       return;  // ours to say, not theirs
   }
 }

@@ -9,6 +9,7 @@
 #include <csignal>
 
 #include "cluster/listen_socket.hpp"
+#include "cluster/offer.hpp"
 #include "cluster/orphan_guard.hpp"
 #include "cluster/own_slot.hpp"
 #include "cluster/role.hpp"
@@ -65,6 +66,10 @@ void Process::lost_primary(const char* error) {
 }
 
 void Process::received(Message message) {
+  if (message.type == MessageType::connection) return handed(std::move(message));
+  if (message.type == MessageType::stand_in || message.type == MessageType::stand_down) {
+    return stand_in(std::move(message));
+  }
   if (message.type == MessageType::listen_reply || message.type == MessageType::share_reply) {
     const auto found = pending_.find(message.sequence);
     if (found == pending_.end())
@@ -78,6 +83,37 @@ void Process::received(Message message) {
     drain(std::chrono::milliseconds(order->quiet_ms), std::chrono::milliseconds(order->deadline_ms),
           false);
   }
+}
+
+Receiver* Process::receiver(unsigned board) {
+  const auto found = receivers_.find(board);
+  return found == receivers_.end() ? nullptr : found->second;
+}
+
+void Process::handed(Message message) {
+  const auto passed = Passed::decode(message.body);
+  if (!passed || passed->board >= stats::kMaxListeners) return;
+  Offer offer(own_slot().figures().offers[passed->board]);
+  Receiver* const to = receiver(passed->board);
+  // Our copy of one that we do not take is closed with `message`.
+  const bool wanted = message.fd && to && to->has_room();
+  const bool taken = wanted && offer.take(message.sequence);
+  if (!wanted) offer.refuse(message.sequence);
+  channel_->send({MessageType::connection_reply, message.sequence,
+                  PassedReply{passed->board, taken}.encode(), Fd()});
+  if (taken) to->on_handed(std::move(message.fd));
+}
+
+void Process::stand_in(Message message) {
+  const auto order = StandIn::decode(message.body);
+  if (!order) return;
+  Receiver* const by = receiver(order->board);
+  if (message.type == MessageType::stand_in) {
+    if (by && message.fd) by->stand_in(order->position, std::move(message.fd));
+    return;
+  }
+  if (by) by->stand_down(order->position);
+  channel_->send({MessageType::stood_in, 0, message.body, Fd()});
 }
 
 Task<Result<Message>> Process::ask(MessageType type, std::string body) {
@@ -122,13 +158,16 @@ Task<Result<Process::Socket>> Process::listen(Listen wanted) {
     auto socket = listen_on(wanted);
     if (!socket) co_return socket.error();
     warn_of_capped_backlog(wanted, socket->address);
-    // Alone there is no sibling to agree with: when all boards are taken, any will do.
+    // Alone there is no sibling to agree with: the board is only for others to see.
     auto board = own_slot().board.add_listener(std::hash<std::string>()(socket->address) | 1);
     claim.process = nullptr;
-    co_return Socket{
-        std::move(socket->fd),  std::move(socket->address), board ? *board : 0, wanted.key(), false,
-        std::move(socket->file)};
+    Socket out{std::move(socket->fd), std::move(socket->address), board ? *board : no_board};
+    out.key = wanted.key();
+    out.scheduling = Scheduling::shared;
+    out.file = std::move(socket->file);
+    co_return out;
   }
+  wanted.has_board = own_slot().is_primarys;
   auto answer = co_await ask(MessageType::listen, wanted.encode());
   if (!answer) co_return answer.error();
   const auto reply = ListenReply::decode(answer->body);
@@ -140,8 +179,11 @@ Task<Result<Process::Socket>> Process::listen(Listen wanted) {
     used_.erase(claim.key);
     co_return Error(reply->error, reply->text);
   }
-  co_return Socket{std::move(answer->fd), reply->text, reply->board % stats::kMaxListeners,
-                   wanted.key(), wanted.exclusive};
+  Socket out{std::move(answer->fd), reply->text, reply->board};
+  out.key = wanted.key();
+  out.scheduling = reply->scheduling;
+  if (out.board >= stats::kMaxListeners || !wanted.has_board) out.board = no_board;
+  co_return out;
 }
 
 void Process::unlisten(const std::string& key) {

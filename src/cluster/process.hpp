@@ -29,6 +29,20 @@ class Drainable : public brigade::detail::ListNode {
   ~Drainable() = default;
 };
 
+/// What the primary hands to a worker for one address.
+class Receiver {
+ public:
+  /// False: another worker should have it.
+  virtual bool has_room() = 0;
+  virtual void on_handed(Fd connection) = 0;
+  /// Serves the socket of a position that has nobody, too; and no longer.
+  virtual void stand_in(std::uint32_t position, Fd socket) = 0;
+  virtual void stand_down(std::uint32_t position) = 0;
+
+ protected:
+  ~Receiver() = default;
+};
+
 /// One per loop; those who need it share it. Loop thread only.
 ///
 /// A worker drains when its primary says so, on SIGTERM, and when its primary is gone. It ignores
@@ -39,9 +53,9 @@ class Process {
   struct Socket {
     Fd fd;
     std::string address;
-    unsigned board = 0;
+    unsigned board = 0;    // or no_board: no sibling knows it
     std::string key = {};  // for unlisten()
-    bool alone = false;    // no sibling shares it, so there is nobody to leave the queue to
+    Scheduling scheduling = Scheduling::balanced;
     SocketFile file = {};  // of a Unix socket that this process made itself
   };
 
@@ -59,6 +73,12 @@ class Process {
   /// The socket of this key is no longer used here. When the last worker has closed it, so does the
   /// primary; one that drains closes nothing.
   void unlisten(const std::string& key);
+  /// Who gets what is handed over for a board's address, until it is removed.
+  void add_receiver(unsigned board, Receiver& receiver) { receivers_[board] = &receiver; }
+  void remove_receiver(unsigned board, const Receiver& receiver) {
+    const auto found = receivers_.find(board);
+    if (found != receivers_.end() && found->second == &receiver) receivers_.erase(found);
+  }
   /// Tells the primary that it serves now. The first of these makes the worker ready.
   void listening(const std::string& address);
   /// What goes wrong from then on is not a failed start.
@@ -89,6 +109,9 @@ class Process {
   };
 
   void received(Message message);
+  void handed(Message message);
+  void stand_in(Message message);
+  Receiver* receiver(unsigned board);
   void lost_primary(const char* error);
   void stop_signal(int signal);
 
@@ -96,6 +119,7 @@ class Process {
   std::vector<std::unique_ptr<SignalWatch>> signals_;
   brigade::detail::List<Drainable> members_;
   std::map<std::uint32_t, Pending*> pending_;
+  std::map<unsigned, Receiver*> receivers_;
   std::set<std::string> used_;
   std::map<std::string, std::uint32_t> ordinals_;
   std::uint32_t next_sequence_ = 1;

@@ -48,6 +48,7 @@ int run_primary(const RunOptions& options, unsigned workers) {
   PrimaryOptions settings;
   settings.max_workers = std::max(workers * 2 + 2, 32U);  // room to scale
   settings.drain_deadline = options.drain_deadline;
+  settings.scheduling = options.scheduling;
   Primary primary(settings);
   std::set<std::uint32_t> listening;
   std::string first_address;

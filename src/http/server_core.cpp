@@ -164,8 +164,8 @@ Task<> ServerCore::serve() {
       process_->unlisten(socket->key);
       break;
     }
-    listeners_.push_back(std::make_unique<cluster::detail::Listener>(
-        std::move(*socket), static_cast<cluster::detail::Acceptor&>(*this)));
+    listeners_.push_back(cluster::detail::make_source(
+        *process_, std::move(*socket), static_cast<cluster::detail::Acceptor&>(*this)));
     process_->listening(listeners_.back()->address());
   }
   process_->add(*this);

@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-#include "cluster/listener.hpp"
+#include "cluster/connection_source.hpp"
 #include "cluster/process.hpp"
 #include "http/chain.hpp"
 #include "http/exchange.hpp"
@@ -91,7 +91,7 @@ class ServerCore final : private cluster::detail::Drainable, private cluster::de
   Loop* loop_ = nullptr;
   std::shared_ptr<cluster::detail::Process> process_;
   stats::Slot* figures_ = nullptr;
-  std::vector<std::unique_ptr<cluster::detail::Listener>> listeners_;
+  std::vector<std::unique_ptr<cluster::detail::ConnectionSource>> listeners_;
   brigade::detail::List<Connection> connections_;
   std::size_t connection_count_ = 0;
   std::size_t max_connections_ = 0;

@@ -16,13 +16,12 @@
 #include <iterator>
 #include <type_traits>
 
-
 #include "stats/histogram.hpp"
 
 namespace brigade::stats {
 
 inline constexpr std::uint64_t kMagic = 0x0065'6461'6769'7262;  // "brigade"
-inline constexpr std::uint32_t kLayoutVersion = 2;
+inline constexpr std::uint32_t kLayoutVersion = 3;
 inline constexpr unsigned kMaxSlots = 256;
 inline constexpr unsigned kMaxListeners = 16;
 inline constexpr std::size_t kCacheLine = 64;
@@ -140,6 +139,9 @@ struct alignas(kCacheLine) PoolFigures : PoolMeter {};
 struct alignas(kPage) Slot {
   LoopFigures loop;
   PoolFigures pool;
+  /// Connections that the primary hands to this worker, by ListenerBoard: see cluster/offer.hpp.
+  /// Written by the primary and the loop thread.
+  alignas(kCacheLine) std::atomic<std::uint64_t> offers[kMaxListeners];
   /// Of requests, in microseconds. Written by the loop thread.
   alignas(kCacheLine) Histogram latency;
 };

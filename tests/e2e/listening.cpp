@@ -10,6 +10,7 @@
 #include <brigade/task_group.hpp>
 
 #include <cstdio>
+#include <cstdlib>
 #include <sstream>
 
 using namespace brigade;
@@ -59,12 +60,20 @@ Task<> serve(Spot& spot) {
   }
 }
 
+// SCHEDULING names another than the default. SIGUSR1 gives up the last position.
 int run_primary(int workers) {
   Loop loop;
-  cluster::Primary primary;
+  cluster::PrimaryOptions options;
+  const char* name = std::getenv("SCHEDULING");
+  if (name) options.scheduling = cluster::scheduling_from(name).value();
+  cluster::Primary primary(options);
   primary.on_listening([](cluster::Worker& worker, const std::string& address) {
     say("listening {} {} pid {}", worker.number(), address, worker.pid());
   });
+  primary.on_exit([](cluster::Worker& worker, ExitStatus) {
+    if (worker.exited_after_disconnect() == true) say("gave up {}", worker.number());
+  });
+  const SignalWatch give_up(SIGUSR1, [&] { primary.workers().back()->disconnect(); });
   for (int count = 0; count < workers; ++count) primary.fork();
   return primary.run();
 }
@@ -75,6 +84,7 @@ Task<int> work(std::vector<Spot>& spots) {
   const SignalWatch close(SIGUSR1, [&] { spots[0].server->close(); });
   const SignalWatch open(SIGUSR2, [&] { group.spawn(serve(spots[0]), "place"); });
   http::Server alive;
+  alive.get("/", [](http::Request&) { return http::text(fmt::format("pid {}", ::getpid())); });
   alive.listen({.host = "127.0.0.1", .port = 0});
   co_await alive.serve();
   co_await group.join();

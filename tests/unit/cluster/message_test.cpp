@@ -84,7 +84,7 @@ TEST(Message, IsRefusedWhenItsTypeIsUnknown) {
     frame[type_at] = static_cast<char>(type);
     if (decode(frame)) ++known;
   }
-  EXPECT_EQ(known, 10);
+  EXPECT_EQ(known, 15);
 }
 
 TEST(Message, IsRefusedWhenItsSizeIsNotThePackets) {
@@ -155,7 +155,7 @@ TEST(Listen, KeepsItsKindAndItsWishes) {
 
 TEST(Listen, IsRefusedWithAKindThatIsNone) {
   std::string bytes = Listen{}.encode();
-  bytes[bytes.size() - 7] = 3;  // behind it: the mode and two flags
+  bytes[bytes.size() - 8] = 3;  // behind it: the mode and three flags
   EXPECT_FALSE(Listen::decode(bytes));
 }
 

@@ -35,7 +35,7 @@ class OptionsTest : public testing::Test {
  private:
   static void clear() {
     for (const char* name : {"BRIGADE_WORKERS", "BRIGADE_PORT", "BRIGADE_HOST", "BRIGADE_PIN",
-                             "BRIGADE_DRAIN_SECONDS", "BRIGADE_SOCKET"}) {
+                             "BRIGADE_DRAIN_SECONDS", "BRIGADE_SOCKET", "BRIGADE_SCHEDULING"}) {
       ::unsetenv(name);
     }
   }
@@ -54,6 +54,25 @@ TEST_F(OptionsTest, LeaveTheProgramsOwnValuesWhenNothingIsGiven) {
   EXPECT_FALSE(options.pin);
   EXPECT_FALSE(options.port_given);
   EXPECT_FALSE(options.host_given);
+}
+
+TEST_F(OptionsTest, TakeTheNameOfAScheduling) {
+  EXPECT_EQ(options.scheduling, Scheduling::balanced);
+  EXPECT_EQ(read({"--scheduling", "round_robin"}), std::nullopt);
+  EXPECT_EQ(options.scheduling, Scheduling::round_robin);
+}
+
+TEST_F(OptionsTest, TakeTheNameOfASchedulingFromTheEnvironment) {
+  set("BRIGADE_SCHEDULING", "reuse_port");
+  EXPECT_EQ(read({}), std::nullopt);
+  EXPECT_EQ(options.scheduling, Scheduling::reuse_port);
+}
+
+TEST_F(OptionsTest, RefuseASchedulingThatThereIsNot) {
+  EXPECT_EQ(read({"--scheduling", "fair"}), 2);
+  EXPECT_NE(err.find("balanced, round_robin, shared or reuse_port, not \"fair\""),
+            std::string::npos)
+      << err;
 }
 
 TEST_F(OptionsTest, TakeAUnixSocketsPath) {

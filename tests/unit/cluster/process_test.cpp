@@ -101,7 +101,6 @@ TEST_F(ProcessTest, ListensOnAsManySocketsAsItLikes) {
   for (unsigned i = 0; i < 2 * stats::kMaxListeners; ++i) {
     auto socket = listen(0);
     ASSERT_TRUE(socket) << socket.error().message();
-    EXPECT_LT(socket->board, stats::kMaxListeners);
     sockets.push_back(std::move(*socket));
   }
 }
