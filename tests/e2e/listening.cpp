@@ -1,5 +1,5 @@
 // Workers that listen where the arguments say: listening WORKERS PLACE..., a place being words with
-// commas between them: port=N, path=P, mode=OCTAL, backlog=N, own-backlog (of each worker),
+// commas between them: port=N, path=P, mode=OCTAL, udp, backlog=N, own-backlog (of each worker),
 // exclusive. On 127.0.0.1, all of them. In a worker SIGUSR1 closes the first place, SIGUSR2 listens
 // there again. A place of any port keeps it alive.
 #include <fmt/format.h>
@@ -8,6 +8,7 @@
 #include <brigade/http/server.hpp>
 #include <brigade/signal.hpp>
 #include <brigade/task_group.hpp>
+#include <brigade/udp_socket.hpp>
 
 #include <cstdio>
 #include <cstdlib>
@@ -27,6 +28,7 @@ void say(fmt::format_string<Args...> format, Args&&... args) {
 struct Spot {
   cluster::Place place = {.host = "127.0.0.1"};
   http::ServerOptions options;
+  bool udp = false;
   std::unique_ptr<http::Server> server;
 };
 
@@ -42,12 +44,33 @@ Spot spot_of(const std::string& words) {
     if (word.starts_with("backlog=")) out.options.backlog = std::stoi(value);
     if (word == "own-backlog")
       out.options.backlog = 100 + static_cast<int>(cluster::worker_number());
+    if (word == "udp") out.udp = true;
     if (word == "exclusive") out.place.exclusive = true;
   }
   return out;
 }
 
+Task<> echo(cluster::Place place) {
+  auto socket = co_await UdpSocket::bind(place);
+  if (!socket) {
+    say("failed {}: {} {}", cluster::worker_number(), socket.error().code(),
+        socket.error().message());
+    co_return;
+  }
+  say("udp {} {}", cluster::worker_number(), socket->address());
+  while (true) {
+    auto datagram = co_await socket->receive();
+    if (!datagram) break;
+    static_cast<void>(socket->send(fmt::format("pid {}", ::getpid()), datagram->from));
+  }
+  say("udp ended {}", cluster::worker_number());
+}
+
 Task<> serve(Spot& spot) {
+  if (spot.udp) {
+    co_await echo(spot.place);
+    co_return;
+  }
   spot.server = std::make_unique<http::Server>(spot.options);
   spot.server->get("/",
                    [](http::Request&) { return http::text(fmt::format("pid {}", ::getpid())); });
