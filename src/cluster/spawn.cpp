@@ -95,9 +95,16 @@ Result<Spawned> spawn(const SpawnRequest& request) {
   const std::vector<char*> environment = pointers(request.environment);
   std::vector<int> spares(request.descriptors.size());
   const pid_t parent = ::getpid();
+  // A signal to the child waits until it has no handlers of ours any more: those write to
+  // descriptors that it shares with us, and we would take its SIGTERM for one to ourselves.
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
   const pid_t pid = ::fork();
-  if (pid < 0) return Error::from_errno(errno, "start a worker");
   if (pid == 0) become(parent, request, spares.data(), arguments.data(), environment.data());
+  const int problem = errno;
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (pid < 0) return Error::from_errno(problem, "start a worker");
   // The pid cannot be reused before it is reaped, and only the pidfd's owner reaps it.
   Spawned out{pid, Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)))};
   if (!out.pidfd) {

@@ -1,5 +1,7 @@
 #include "cluster/spawn.hpp"
 
+#include <brigade/loop.hpp>
+#include <brigade/signal.hpp>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/prctl.h>
@@ -96,6 +98,21 @@ std::string facts_of_a_child(const std::map<std::string, std::string>& environme
   const std::string out = pair.read_to_end();
   EXPECT_EQ(reap(spawned.pid), 0);
   return out;
+}
+
+TEST(Spawn, ASignalToTheChildIsNeverTakenForOneToTheParent) {
+  Loop loop;
+  int heard = 0;
+  const SignalWatch watch(SIGTERM, [&] { ++heard; });
+  for (int round = 0; round < 50; ++round) {
+    Socketpair pair;
+    auto child = spawn_self("code 17", pair.childs.get(), pair.childs.get());
+    ASSERT_TRUE(child.ok());
+    ::kill(child->pid, SIGTERM);  // it still has this program's handlers, or just not any more
+    reap(child->pid);
+    loop.turn(false);
+  }
+  EXPECT_EQ(heard, 0);
 }
 
 TEST(Spawn, GivesTheChildItsFiveDescriptorsAndNoOther) {
