@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <spawn.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -184,17 +185,29 @@ void Process::read_streams() {
     for (std::size_t index = 0; index < 2; ++index) {
       if (sources[index].fd < 0 || sources[index].revents == 0) continue;
       any = true;
+      const std::lock_guard lock(mutex_);  // for read_what_is_there()
       const ssize_t got = ::read(sources[index].fd, buffer.data(), buffer.size());
       if (got <= 0) {
         sources[index].fd = -1;  // poll ignores it
         continue;
       }
-      const std::lock_guard lock(mutex_);
       (index == 0 ? out_ : err_).append(buffer.data(), static_cast<std::size_t>(got));
       more_.notify_all();
     }
     if (!any && sources[2].revents != 0) return;  // what came before the end is read first
   }
+}
+
+// What it wrote before it ended is in out() and err() once it is known to have ended.
+void Process::read_what_is_there() const {
+  eventually([this] {
+    const std::lock_guard lock(mutex_);
+    int out = 0;
+    int err = 0;
+    ::ioctl(out_fd_, FIONREAD, &out);
+    ::ioctl(err_fd_, FIONREAD, &err);
+    return out == 0 && err == 0;
+  });
 }
 
 std::string Process::out() const {
@@ -247,6 +260,7 @@ bool Process::running() {
   int raw = 0;
   if (::waitpid(pid_, &raw, WNOHANG) != pid_) return true;
   status_ = status_from(raw);
+  read_what_is_there();
   return false;
 }
 

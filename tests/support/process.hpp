@@ -63,6 +63,7 @@ class Process {
 
  private:
   void read_streams();
+  void read_what_is_there() const;
   std::optional<std::string> find_line(std::string_view part, std::size_t count) const;
   std::string all() const;
 
