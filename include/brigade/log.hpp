@@ -3,12 +3,17 @@
 
 #include <fmt/core.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace brigade::log {
 
 enum class Level { debug, info, warn, error, off };
+
+/// "debug", "info", "warn", "error" or "off", and back; nothing for any other word.
+std::string_view name_of(Level level);
+std::optional<Level> level_from(std::string_view name);
 
 /// The lowest level that is written. Starts as BRIGADE_LOG (debug, info, warn, error, off), or
 /// info.

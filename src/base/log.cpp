@@ -4,20 +4,18 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cstdlib>
 
 namespace brigade::log {
 namespace {
 
+constexpr std::array<std::string_view, 5> level_names{"debug", "info", "warn", "error", "off"};
+
 Level level_from_environment() {
   const char* value = ::secure_getenv("BRIGADE_LOG");
-  const std::string_view text = value ? value : "info";
-  if (text == "debug") return Level::debug;
-  if (text == "warn") return Level::warn;
-  if (text == "error") return Level::error;
-  if (text == "off") return Level::off;
-  return Level::info;
+  return level_from(value ? value : "info").value_or(Level::info);
 }
 
 std::atomic<Level> current_level{level_from_environment()};
@@ -43,6 +41,18 @@ void append_hex(std::string& out, unsigned char byte) {
 }
 
 }  // namespace
+
+std::string_view name_of(Level level) {
+  const auto index = static_cast<std::size_t>(level);
+  return index < level_names.size() ? level_names[index] : "off";
+}
+
+std::optional<Level> level_from(std::string_view name) {
+  for (std::size_t index = 0; index < level_names.size(); ++index) {
+    if (level_names[index] == name) return static_cast<Level>(index);
+  }
+  return std::nullopt;
+}
 
 void set_level(Level level) {
   current_level.store(level, std::memory_order_relaxed);
