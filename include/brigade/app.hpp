@@ -26,6 +26,7 @@ struct AppOptions {
   std::string description = {};
   Duration drain_deadline = std::chrono::seconds(30);
   std::function<void(const cluster::Ready&)> on_ready = {};
+  std::optional<cluster::ControlSocket> control = cluster::ControlSocket{};
   http::ServerOptions http = {};
 };
 

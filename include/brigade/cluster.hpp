@@ -6,6 +6,7 @@
 #pragma once
 
 #include <brigade/child.hpp>
+#include <brigade/cluster_control.hpp>
 #include <brigade/cluster_run.hpp>
 #include <brigade/cluster_settings.hpp>
 #include <brigade/exit_reason.hpp>
@@ -98,6 +99,8 @@ struct PrimaryOptions {
   /// What all buffers of cluster::shared_buffer may have together, by their maximum sizes. A worker
   /// that asks for more is refused.
   std::size_t max_shared_bytes = std::size_t{1} << 30;
+  /// Set: the primary can be asked and told things by `ctl`, as with cluster::run.
+  std::optional<ControlSocket> control = {};
 };
 
 /// Supervises workers. Makes a loop for its thread unless there is one. One per process.

@@ -1,6 +1,7 @@
 // cluster::run: a whole main() for a program that serves from several processes.
 #pragma once
 
+#include <brigade/cluster_control.hpp>
 #include <brigade/scheduling.hpp>
 #include <brigade/time.hpp>
 
@@ -64,6 +65,8 @@ struct RunOptions {
   std::string description = {};
   /// Draining is cut short after this time. BRIGADE_DRAIN_SECONDS.
   Duration drain_deadline = std::chrono::seconds(30);
+  /// What `./app ctl` talks to. --name, BRIGADE_NAME, --control, BRIGADE_CONTROL, --no-control.
+  std::optional<ControlSocket> control = ControlSocket{};
   bool port_given = false;  // set by run()
   bool host_given = false;
   bool socket_given = false;

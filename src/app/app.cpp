@@ -126,6 +126,7 @@ int run(int argc, char** argv, AppOptions options, const std::function<void(App&
   settings.description = options.description;
   settings.drain_deadline = options.drain_deadline;
   settings.on_ready = options.on_ready;
+  settings.control = options.control;
   return cluster::run(argc, argv, settings, [&](const cluster::Place& place) {
     App app(place, options.http);
     setup(app);

@@ -62,7 +62,7 @@ bool known(std::uint8_t type) {
   return (type >= static_cast<std::uint8_t>(MessageType::online) &&
           type <= static_cast<std::uint8_t>(MessageType::stood_in)) ||
          (type >= static_cast<std::uint8_t>(MessageType::listen_reply) &&
-          type <= static_cast<std::uint8_t>(MessageType::stand_down));
+          type <= static_cast<std::uint8_t>(MessageType::log_level));
 }
 
 }  // namespace

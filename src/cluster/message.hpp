@@ -36,6 +36,7 @@ enum class MessageType : std::uint8_t {
   connection = 67,    // Passed, with the connection
   stand_in = 68,      // StandIn, with the socket of a position that nobody serves
   stand_down = 69,    // StandIn: no longer
+  log_level = 70,     // its name: write no lower one from now on
 };
 
 struct Message {

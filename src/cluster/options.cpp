@@ -1,5 +1,6 @@
 #include "cluster/options.hpp"
 
+#include "cluster/control_place.hpp"
 #include "cluster/listen_socket.hpp"
 
 #include <brigade/system.hpp>
@@ -8,6 +9,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include <cerrno>
 #include <string>
 
 namespace brigade::cluster::detail {
@@ -31,7 +33,30 @@ Scheduling scheduling_of(const std::string& name) {
       "--scheduling", "must be balanced, round_robin, shared or reuse_port, not \"" + name + "\"");
 }
 
+void take_control_options(const std::string& name, const std::string& path, bool none,
+                          RunOptions& options) {
+  if (!name.empty() && !is_control_name(name)) {
+    throw CLI::ValidationError("--name",
+                               "must be letters, digits, '.', '_' and '-', at most 64, "
+                               "not \"" +
+                                   name + "\"");
+  }
+  if (none || path == "off") {
+    options.control.reset();
+    return;
+  }
+  if (!options.control && (!name.empty() || !path.empty())) options.control.emplace();
+  if (!options.control) return;
+  options.control->name = name.empty() ? app_name(options) : name;
+  if (!path.empty()) options.control->path = path;
+}
+
 }  // namespace
+
+std::string app_name(const RunOptions& options) {
+  const bool named = options.control && !options.control->name.empty();
+  return control_name_from(named ? options.control->name : ::program_invocation_short_name);
+}
 
 std::optional<int> read_options(int argc, char** argv, RunOptions& options) {
   CLI::App parser(options.description);
@@ -66,8 +91,18 @@ std::optional<int> read_options(int argc, char** argv, RunOptions& options) {
       ->envname("BRIGADE_DRAIN_SECONDS")
       ->check(CLI::Range(0.0, 86400.0))
       ->capture_default_str();
+  std::string name;
+  std::string control;
+  bool no_control = false;
+  parser.add_option("--name", name, "What `ctl` finds it by; default: the program's name")
+      ->envname("BRIGADE_NAME");
+  parser.add_option("--control", control, "Path of its control socket; off: none")
+      ->envname("BRIGADE_CONTROL");
+  parser.add_flag("--no-control", no_control, "No control socket");
+  parser.footer(std::string(argv[0]) + " ctl --help tells how to steer it while it runs.");
   try {
     parser.parse(argc, argv);
+    take_control_options(name, control, no_control, options);
     if (!workers.empty()) options.workers = workers_from(workers);
     if (!scheduling.empty()) options.scheduling = scheduling_of(scheduling);
     if (!is_listen_host(options.host)) {

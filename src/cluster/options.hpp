@@ -11,4 +11,7 @@ namespace brigade::cluster::detail {
 /// should end now: 0 after --help, 2 after a bad option, with a message written.
 std::optional<int> read_options(int argc, char** argv, RunOptions& options);
 
+/// What the app is called, in its control socket's name, unless it is said at its start.
+std::string app_name(const RunOptions& options);
+
 }  // namespace brigade::cluster::detail

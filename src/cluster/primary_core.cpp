@@ -47,6 +47,7 @@ PrimaryCore::PrimaryCore(PrimaryOptions options)
   signals_.push_back(std::make_unique<SignalWatch>(SIGHUP, [this] { reload(); }));
   signals_.push_back(std::make_unique<SignalWatch>(SIGTTIN, [this] { scale_by(1); }));
   signals_.push_back(std::make_unique<SignalWatch>(SIGTTOU, [this] { scale_by(-1); }));
+  if (options_.control) control_ = PrimaryControl::open(*this, *options_.control);
 }
 
 PrimaryCore::~PrimaryCore() {
@@ -281,6 +282,8 @@ void PrimaryCore::shutdown() {
   }
   draining_ = true;
   stopping_since_ = monotonic_now();
+  tell(on_stop);
+  if (reloading()) reload_failed("the app is stopping");
   plan_.abandon();
   loop_.disarm(successor_timeout_);
   log::info("stopping: {} workers finish what they have", workers().size());

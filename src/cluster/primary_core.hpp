@@ -15,7 +15,9 @@
 
 #include "cluster/error_sink.hpp"
 #include "cluster/oom_kills.hpp"
+#include "cluster/primary_control.hpp"
 #include "cluster/programs.hpp"
+#include "cluster/reload_news.hpp"
 #include "cluster/reload_plan.hpp"
 #include "cluster/restart_policy.hpp"
 #include "cluster/sockets.hpp"
@@ -46,6 +48,18 @@ class PrimaryCore {
   std::vector<PastExit> exits(std::uint32_t number) const;
   const WorkerSettings& settings() const { return options_.settings; }
 
+  // For PrimaryControl.
+  const stats::Scoreboard& board() const { return board_; }
+  std::vector<std::string> addresses() const { return sockets_.addresses(); }
+  bool draining() const { return draining_; }
+  bool reloading() const { return plan_.running() && !recycling_; }
+  /// The one that serves there, or null.
+  WorkerProcess* worker_at(std::uint32_t position);
+  /// Of this process, its workers and those to come.
+  void set_log_level(log::Level level);
+  /// Whatever they have.
+  void kill_all();
+
   std::vector<Primary::WorkerCallback> on_fork;
   std::vector<Primary::WorkerCallback> on_online;
   std::vector<std::function<void(Worker&, const std::string&)>> on_listening;
@@ -54,6 +68,8 @@ class PrimaryCore {
   std::vector<std::function<void(Worker&, OutputStream, std::string_view)>> on_output;
   std::vector<std::function<void(Worker*, const Error&)>> on_error;
   std::vector<std::function<void(const WorkerSettings&)>> on_setup;
+  std::vector<std::function<void(const ReloadNews&)>> on_reload;
+  std::vector<std::function<void()>> on_stop;
 
  private:
   // Restarts a position later.
@@ -89,7 +105,6 @@ class PrimaryCore {
   void vacated(Seat& seat, WorkerProcess& worker);
   bool first_generation_failed(const WorkerProcess& worker);
   void drain(WorkerProcess& worker, Duration quiet);
-  void kill_all();
   void note_stopped();
   void end(int code);
   void finish_if_empty();
@@ -125,6 +140,7 @@ class PrimaryCore {
   void successor_timed_out();
   void successor_died(const WorkerProcess& worker);
   bool open_new_generation();
+  void reload_failed(std::string reason, std::optional<std::uint32_t> position = {});
 
   template <class Callbacks, class... Args>
   void tell(const Callbacks& callbacks, Args&&... args);
@@ -145,6 +161,8 @@ class PrimaryCore {
   bool recycling_ = false;              // the plan replaces one worker, by its own program
   std::deque<std::uint64_t> recycles_;  // ids of workers to be replaced when the plan has ended
   std::optional<unsigned> scale_to_;    // likewise
+  std::string reload_failure_;           // how the newest successor failed
+  std::optional<log::Level> log_level_;  // when it was set at run time
   SuccessorTimeout successor_timeout_;
   std::mt19937_64 random_;
   bool ever_listened_ = false;
@@ -156,6 +174,7 @@ class PrimaryCore {
   int stop_signal_ = 0;
   TimePoint stopping_since_{};
   std::vector<std::unique_ptr<SignalWatch>> signals_;
+  std::unique_ptr<PrimaryControl> control_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // last: it ends first
 };
 

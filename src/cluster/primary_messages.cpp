@@ -44,6 +44,7 @@ void PrimaryCore::received(WorkerProcess& worker, Message message) {
     case MessageType::connection:
     case MessageType::stand_in:
     case MessageType::stand_down:
+    case MessageType::log_level:
       return;  // ours to say, not theirs
   }
 }
@@ -61,6 +62,18 @@ void PrimaryCore::share_with(WorkerProcess& worker, const Message& message) {
   }
   answer.body = reply.encode();
   worker.channel->send(std::move(answer));
+}
+
+void PrimaryCore::set_log_level(log::Level level) {
+  log::set_level(level);
+  log_level_ = level;
+  for (auto& [id, worker] : workers_) {
+    worker->channel->send({MessageType::log_level, 0, std::string(log::name_of(level)), Fd()});
+  }
+}
+
+WorkerProcess* PrimaryCore::worker_at(std::uint32_t position) {
+  return position < seats_.size() ? seats_[position]->worker : nullptr;
 }
 
 void PrimaryCore::now_listening(WorkerProcess& worker, const std::string& address) {

@@ -1,4 +1,5 @@
 // Carrying out a rolling reload: the decisions are ReloadPlan's.
+#include <fmt/format.h>
 #include <brigade/log.hpp>
 
 #include <algorithm>
@@ -24,18 +25,30 @@ bool PrimaryCore::open_new_generation() {
   if (const auto opened = open_programs(generation_ + 1); !opened) {
     report(nullptr, Error(opened.error().code(),
                           "reload refused, the old workers go on: " + opened.error().message()));
+    reload_failed(opened.error().message());
     return false;
   }
   ++generation_;
   board_.header().primary.generation.set(generation_);
   log::info("reload: generation {}", generation_);
+  tell(on_reload, ReloadNews{.what = ReloadNews::What::began, .generation = generation_});
   return true;
+}
+
+void PrimaryCore::reload_failed(std::string reason, std::optional<std::uint32_t> position) {
+  tell(on_reload, ReloadNews{.what = ReloadNews::What::failed,
+                             .generation = generation_,
+                             .reason = std::move(reason),
+                             .position = position,
+                             .whole = !recycling_,
+                             .another_next = plan_.has_repeat()});
 }
 
 void PrimaryCore::take(ReloadPlan::Step step) {
   if (const auto* begin = std::get_if<ReloadPlan::Start>(&step)) {
     Seat& seat = *seats_[begin->number];
     loop_.disarm(seat);
+    reload_failure_.clear();
     seat.successor = start(seat, recycling_ ? seat.generation : generation_, true);
     if (!seat.successor) return take(plan_.successor_failed());
     loop_.arm(successor_timeout_, options_.listen_timeout);
@@ -48,9 +61,16 @@ void PrimaryCore::take(ReloadPlan::Step step) {
         recycling_ ? "replacement" : "reload", failed->number);
     Seat& seat = *seats_[failed->number];
     if (!seat.worker) loop_.arm(seat, options_.first_restart_delay);
+    reload_failed(
+        fmt::format("the new worker at position {} {}; what served before goes on", failed->number,
+                    reload_failure_.empty() ? "cannot be started" : reload_failure_),
+        failed->number);
   }
   if (std::holds_alternative<ReloadPlan::Finished>(step) && !recycling_) {
     log::info("reload finished: generation {}", generation_);
+    tell(on_reload, ReloadNews{.what = ReloadNews::What::finished,
+                               .generation = generation_,
+                               .another_next = plan_.has_repeat()});
   }
   if (plan_.running()) return;
   // Programs that no position runs any more need not be kept.
@@ -75,10 +95,10 @@ void PrimaryCore::successor_timed_out() {
 
 void PrimaryCore::successor_died(const WorkerProcess& worker) {
   loop_.disarm(successor_timeout_);
-  if (!draining_) {
-    log::error("new worker {} (pid {}) {}{}", worker.id(), worker.pid, worker.reason.text(),
-               worker.failure.empty() ? " before it listened" : "");
-  }
+  const std::string how =
+      worker.reason.text() + (worker.failure.empty() ? " before it listened" : "");
+  reload_failure_ = how;
+  if (!draining_) log::error("new worker {} (pid {}) {}", worker.id(), worker.pid, how);
   take(plan_.successor_failed());
 }
 

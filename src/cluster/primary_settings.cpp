@@ -46,6 +46,7 @@ Result<Spawned> PrimaryCore::spawn_worker(const Seat& seat, std::uint64_t genera
   auto program = programs_.get(generation, settings.program.value_or(""));
   if (!program) return program.error();
   auto environment = settings.environment.value_or(std::map<std::string, std::string>());
+  if (log_level_) environment["BRIGADE_LOG"] = log::name_of(*log_level_);
   environment[role_variable] = fmt::format("{},{},{}", id, seat.number, slot);
   SpawnRequest request{
       .binary = *program,

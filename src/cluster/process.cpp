@@ -82,6 +82,8 @@ void Process::received(Message message) {
     if (!order) return;
     drain(std::chrono::milliseconds(order->quiet_ms), std::chrono::milliseconds(order->deadline_ms),
           false);
+  } else if (message.type == MessageType::log_level) {
+    if (const auto level = log::level_from(message.body)) log::set_level(*level);
   }
 }
 

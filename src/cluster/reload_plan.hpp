@@ -43,6 +43,7 @@ class ReloadPlan {
     left_ = std::move(numbers);
     return next();
   }
+  bool has_repeat() const { return again_; }
   /// True once after a reload ended during which another was asked for.
   bool take_repeat() { return std::exchange(again_, false); }
 

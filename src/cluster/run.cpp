@@ -12,6 +12,7 @@
 #include <memory>
 #include <set>
 
+#include "cluster/ctl.hpp"
 #include "cluster/options.hpp"
 #include "cluster/orphan_guard.hpp"
 #include "cluster/process.hpp"
@@ -49,6 +50,7 @@ int run_primary(const RunOptions& options, unsigned workers) {
   settings.max_workers = std::max(workers * 2 + 2, 32U);  // room to scale
   settings.drain_deadline = options.drain_deadline;
   settings.scheduling = options.scheduling;
+  settings.control = options.control;
   Primary primary(settings);
   std::set<std::uint32_t> listening;
   std::string first_address;
@@ -131,6 +133,9 @@ unsigned worker_count() {
 int run(int argc, char** argv, RunOptions options, const std::function<int(const Place&)>& serve) {
   // Writes to a client that is gone are answered by EPIPE, also where a library does the writing.
   ::signal(SIGPIPE, SIG_IGN);
+  if (argc > 1 && std::string_view(argv[1]) == "ctl" && is_primary()) {
+    return detail::run_ctl(argc, argv, detail::app_name(options));
+  }
   if (const auto exit_code = detail::read_options(argc, argv, options)) return *exit_code;
   const unsigned workers = options.workers.value_or(available_parallelism());
   configured_workers = std::max(workers, 1U);

@@ -165,4 +165,10 @@ void Sockets::close_unused() {
   });
 }
 
+std::vector<std::string> Sockets::addresses() const {
+  std::vector<std::string> out;
+  for (const auto& [key, shared] : sockets_) out.push_back(shared->socket.address);
+  return out;
+}
+
 }  // namespace brigade::cluster::detail

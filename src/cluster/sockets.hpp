@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cluster/listen_socket.hpp"
 #include "cluster/message.hpp"
@@ -35,6 +36,8 @@ class Sockets {
   /// Its answer to what it was handed.
   void answered(WorkerProcess& worker, const Message& message);
   void stood_in(WorkerProcess& worker, const Message& message);
+  /// As bound, of all that are open.
+  std::vector<std::string> addresses() const;
 
  private:
   struct Shared {

@@ -84,6 +84,11 @@ std::vector<std::string> environment_of(const Program& program, const std::strin
   }
   for (const auto& [name, value] : program.environment)
     out.push_back(fmt::format("{}={}", name, value));
+  // Only who tests control sockets wants them, in a folder of its own.
+  if (!program.environment.contains("BRIGADE_CONTROL") &&
+      !program.environment.contains("XDG_RUNTIME_DIR")) {
+    out.emplace_back("BRIGADE_CONTROL=off");
+  }
   out.push_back(mark);
   return out;
 }
