@@ -128,6 +128,10 @@ void add_body_routes(App& app) {
 }
 
 void add_deaths(App& app) {
+  app.get("/log-debug", [](http::Request&) {
+    log::debug("asked for");
+    return pid_text();
+  });
   app.get("/exit", [](http::Request& request) -> http::Response {
     ::_exit(static_cast<int>(number(request, "code")));
   });
