@@ -36,11 +36,11 @@ class App {
   App(cluster::Place place, http::ServerOptions options);
 
   // As http::Server.
-  App& get(const std::string& pattern, http::Handler handler);
-  App& post(const std::string& pattern, http::Handler handler);
-  App& put(const std::string& pattern, http::Handler handler);
-  App& patch(const std::string& pattern, http::Handler handler);
-  App& del(const std::string& pattern, http::Handler handler);
+  App& get(const std::string& pattern, http::Handler handler, http::RouteOptions options = {});
+  App& post(const std::string& pattern, http::Handler handler, http::RouteOptions options = {});
+  App& put(const std::string& pattern, http::Handler handler, http::RouteOptions options = {});
+  App& patch(const std::string& pattern, http::Handler handler, http::RouteOptions options = {});
+  App& del(const std::string& pattern, http::Handler handler, http::RouteOptions options = {});
   App& use(http::Middleware middleware);
   App& on_error(http::ErrorHandler handler);
 

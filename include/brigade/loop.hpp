@@ -92,6 +92,9 @@ class Loop final : private Watcher {
 
   /// The time this turn began. Good enough for anything but measuring the turn itself.
   TimePoint now() const { return now_; }
+  /// When what this turn works through became ready, at the earliest; when a turn cannot fetch all
+  /// that is ready, the next one goes on with it.
+  TimePoint ready_since() const { return ready_since_; }
   /// Reads the clock.
   TimePoint read_clock() { return now_ = clock_.now(); }
   std::uint64_t now_ms() const {
@@ -151,7 +154,9 @@ class Loop final : private Watcher {
   std::unique_ptr<Poller> poller_;
   TimePoint now_;
   TimePoint turn_began_;
+  TimePoint ready_since_;
   bool stopped_ = false;
+  bool crowded_ = false;  // the last turn had all the events it can hold
   std::exception_ptr failure_;
   std::size_t refs_ = 0;
   detail::SpinRule spin_rule_;

@@ -33,24 +33,24 @@ App::App(cluster::Place place, http::ServerOptions options)
   });
 }
 
-App& App::get(const std::string& pattern, http::Handler handler) {
-  server_.get(pattern, std::move(handler));
+App& App::get(const std::string& pattern, http::Handler handler, http::RouteOptions options) {
+  server_.get(pattern, std::move(handler), options);
   return *this;
 }
-App& App::post(const std::string& pattern, http::Handler handler) {
-  server_.post(pattern, std::move(handler));
+App& App::post(const std::string& pattern, http::Handler handler, http::RouteOptions options) {
+  server_.post(pattern, std::move(handler), options);
   return *this;
 }
-App& App::put(const std::string& pattern, http::Handler handler) {
-  server_.put(pattern, std::move(handler));
+App& App::put(const std::string& pattern, http::Handler handler, http::RouteOptions options) {
+  server_.put(pattern, std::move(handler), options);
   return *this;
 }
-App& App::patch(const std::string& pattern, http::Handler handler) {
-  server_.patch(pattern, std::move(handler));
+App& App::patch(const std::string& pattern, http::Handler handler, http::RouteOptions options) {
+  server_.patch(pattern, std::move(handler), options);
   return *this;
 }
-App& App::del(const std::string& pattern, http::Handler handler) {
-  server_.del(pattern, std::move(handler));
+App& App::del(const std::string& pattern, http::Handler handler, http::RouteOptions options) {
+  server_.del(pattern, std::move(handler), options);
   return *this;
 }
 App& App::use(http::Middleware middleware) {
@@ -76,12 +76,14 @@ Database App::database(const std::string& url, DatabaseOptions options) {
 }
 
 App& App::stats(const std::string& pattern) {
-  return get(pattern, [](http::Request&) {
-    http::Response response =
-        http::json_text(stats::to_json(stats::read(cluster::detail::own_slot().board)));
-    response.set("Cache-Control", "no-store");
-    return response;
-  });
+  return get(pattern,
+             [](http::Request&) {
+               http::Response response =
+                   http::json_text(stats::to_json(stats::read(cluster::detail::own_slot().board)));
+               response.set("Cache-Control", "no-store");
+               return response;
+             },
+             {.always = true});
 }
 
 App& App::listen(std::uint16_t port) {

@@ -41,7 +41,7 @@ bool Connection::start() {
 
 void Connection::destroy() {
   server_.loop().unwatch(socket_.get(), *this);
-  if (handler_runs()) server_.figures().loop.in_flight.sub();
+  if (handler_runs()) server_.handler_ends();
   if (exchange_) {
     end_exchange();
     exchange_->parser.reset();
@@ -272,16 +272,31 @@ void Connection::cut() {
   if (exchange_->scope) exchange_->scope->cancel(CancelReason::shutdown);
 }
 
+// What a handler waits for besides may not take longer than the handler itself.
 void Connection::set_deadline(TimePoint at) {
+  at = std::min(at, handler_deadline_);
   deadline_ = at;
   if (alarm_.armed() && alarm_at_ <= at) return;  // it looks again when it rings
   alarm_at_ = at;
   server_.loop().arm(alarm_, at - server_.loop().now());
 }
 
+void Connection::wait_for_handler() {
+  phase_ = Phase::handling;
+  deadline_ = TimePoint::max();
+  if (handler_deadline_ != TimePoint::max()) set_deadline(handler_deadline_);
+}
+
+void Connection::handler_is_late() {
+  handler_deadline_ = TimePoint::max();
+  if (blocked_) set_deadline(server_.loop().now() + server_.options().write_timeout);
+  if (exchange_->scope) exchange_->scope->cancel(CancelReason::deadline);
+}
+
 void Connection::time_is_up() {
   if (deadline_ == TimePoint::max()) return;
   if (server_.loop().now() < deadline_) return set_deadline(deadline_);
+  if (handler_runs() && server_.loop().now() >= handler_deadline_) return handler_is_late();
   if (blocked_) {  // it does not take its answer
     if (!handler_runs()) return destroy();
     return peer_is_gone();

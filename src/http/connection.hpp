@@ -94,12 +94,14 @@ class Connection final : public brigade::detail::ListNode,
   void settle();
   void set_deadline(TimePoint at);
   void time_is_up();
+  void wait_for_handler();
+  void handler_is_late();
 
   // connection_exchange.cpp: requests and answers.
   bool process();
   bool answer_what_is_there();
   void dispatch();
-  void begin_body();
+  void begin_body(std::size_t limit);
   void answer(Response& response);
   void refuse(int status, const char* reason);
   void on_task_done() override;
@@ -124,6 +126,7 @@ class Connection final : public brigade::detail::ListNode,
   TaskDone task_done_;
   GoOn go_on_;
   TimePoint deadline_;
+  TimePoint handler_deadline_ = TimePoint::max();
   TimePoint alarm_at_;
   TimePoint batch_began_;
 

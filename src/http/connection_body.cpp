@@ -15,10 +15,9 @@ constexpr std::size_t reserve_at_once =
 
 }  // namespace
 
-void Connection::begin_body() {
+void Connection::begin_body(std::size_t limit) {
   detail::Exchange& exchange = *exchange_;
   const RequestHead& head = exchange.request.head_;
-  const std::size_t limit = server_.options().max_body;
   exchange.continue_sent = false;
   exchange.body_left = head.content_length;
   exchange.body_done = !head.chunked && head.content_length == 0;
@@ -52,8 +51,7 @@ bool Connection::want_body(detail::BodyWait& wait) {
   body_wait_ = nullptr;
   read_body();
   if (exchange.body_done || exchange.request.body_error_ != 0) {
-    phase_ = Phase::handling;
-    deadline_ = TimePoint::max();
+    wait_for_handler();
     return true;
   }
   body_wait_ = &wait;
@@ -131,8 +129,7 @@ void Connection::read_body() {
 }
 
 void Connection::hand_over_body() {
-  phase_ = Phase::handling;
-  deadline_ = TimePoint::max();
+  wait_for_handler();
   detail::BodyWait* wait = std::exchange(body_wait_, nullptr);
   if (wait) wait->body_is_here();
 }

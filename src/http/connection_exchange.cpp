@@ -4,6 +4,12 @@
 #include "http/server_core.hpp"
 
 namespace brigade::http {
+namespace {
+
+// Answers of one batch between two looks at the clock, for the queue's age.
+constexpr std::uint32_t clock_every = 16;
+
+}  // namespace
 
 // True when it stopped only because answers have to leave first.
 bool Connection::process() {
@@ -35,6 +41,7 @@ bool Connection::answer_what_is_there() {
     }
     begin_ += outcome.consumed;
     dispatch();
+    if (batch_ % clock_every == clock_every - 1) server_.read_clock();
   }
   return false;
 }
@@ -49,26 +56,32 @@ void Connection::dispatch() {
   auto& figures = server_.figures().loop;
   figures.requests.add();
   phase_ = Phase::handling;
-  begin_body();
+  const auto& route = server_.find(request.head_, exchange.match);
+  begin_body(route.max_body);
+  if (server_.sheds(route)) {
+    Response response = server_.refuse_for_overload();
+    return answer(response);
+  }
   if (request.body_error_ != 0) {
     must_linger_ = true;
     Response response = error(request.body_error_, request.body_problem_);
     return answer(response);
   }
-  bool plain = false;
-  const Chain& chain = server_.find(request.head_, exchange.match, plain);
   try {
-    if (plain) {
-      Response response = chain.answer(request);
+    if (route.plain) {
+      Response response = route.chain.answer(request);
       return answer(response);
     }
-    exchange.task.emplace(chain.run(request));
+    exchange.task.emplace(route.chain.run(request));
   } catch (...) {
     Response response = server_.answer_error(request, std::current_exception());
     return answer(response);
   }
-  deadline_ = TimePoint::max();
-  figures.in_flight.add();
+  if (route.deadline > Duration::zero()) {
+    handler_deadline_ = server_.loop().now() + route.deadline;
+  }
+  wait_for_handler();
+  server_.handler_begins();
   // The pattern lives as long as the server, and ends with a NUL: it views a whole std::string.
   const char* name = request.route().empty() ? "request" : request.route().data();
   exchange.scope.emplace(name, nullptr);
@@ -86,7 +99,8 @@ void Connection::on_task_done() {
 
 void Connection::task_finished() {
   detail::Exchange& exchange = *exchange_;
-  server_.figures().loop.in_flight.sub();
+  server_.handler_ends();
+  handler_deadline_ = TimePoint::max();
   Response response;
   try {
     response = exchange.task->take_result();
@@ -150,7 +164,7 @@ void Connection::end_exchange() {
 }
 
 void Connection::count_batch() {
-  const Duration took = monotonic_now() - batch_began_;
+  const Duration took = server_.read_clock() - batch_began_;
   server_.figures().latency.record(static_cast<std::uint64_t>(took.count()) / 1000, batch_);
   batch_ = 0;
 }

@@ -9,8 +9,9 @@ namespace brigade::http {
 Server::Server(ServerOptions options) : core_(std::make_unique<detail::ServerCore>(options)) {}
 Server::~Server() = default;
 
-Server& Server::route(Method method, const std::string& pattern, Handler handler) {
-  core_->add_route(method, pattern, std::move(handler));
+Server& Server::route(Method method, const std::string& pattern, Handler handler,
+                      RouteOptions options) {
+  core_->add_route(method, pattern, std::move(handler), options);
   return *this;
 }
 

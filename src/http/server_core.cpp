@@ -77,19 +77,28 @@ ServerCore::ServerCore(ServerOptions options)
                       response.set("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
                       return response;
                     }),
-      cut_(*this) {}
+      cut_(*this),
+      overload_(options.max_queue_age, options.max_in_flight) {}
 
 ServerCore::~ServerCore() {
   for (char* chunk : free_chunks_) std::free(chunk);
 }
 
-void ServerCore::add_route(Method method, const std::string& pattern, Handler handler) {
-  const auto added = tree_.add(method, pattern, static_cast<std::uint32_t>(routes_.size()));
-  if (!added) throw std::invalid_argument(added.error().message());
-  routes_.emplace_back(*this, std::move(handler));
+void ServerCore::Route::settle(const ServerOptions& server) {
+  plain = chain.is_plain();
+  always = options.always;
+  deadline = options.deadline.value_or(server.handler_timeout);
+  max_body = options.max_body.value_or(server.max_body);
 }
 
-const Chain& ServerCore::find(const RequestHead& head, Match& match, bool& plain) {
+void ServerCore::add_route(Method method, const std::string& pattern, Handler handler,
+                           const RouteOptions& options) {
+  const auto added = tree_.add(method, pattern, static_cast<std::uint32_t>(routes_.size()));
+  if (!added) throw std::invalid_argument(added.error().message());
+  routes_.emplace_back(*this, std::move(handler), options);
+}
+
+const ServerCore::Route& ServerCore::find(const RequestHead& head, Match& match) {
   tree_.match(head.method, head.path, match);
   const Route* route = &not_found_;
   switch (match.outcome()) {
@@ -103,8 +112,14 @@ const Chain& ServerCore::find(const RequestHead& head, Match& match, bool& plain
       if (head.path == "*") route = &options_star_;
       break;
   }
-  plain = route->plain;
-  return route->chain;
+  return *route;
+}
+
+Response ServerCore::refuse_for_overload() const {
+  Response response = error(503, "overloaded, try again later");
+  response.set("Retry-After",
+               fmt::format("{}", std::max<std::int64_t>(options_.retry_after.count(), 1)));
+  return response;
 }
 
 Response ServerCore::answer_error(Request& request, std::exception_ptr error_pointer) {
@@ -126,9 +141,7 @@ Response ServerCore::answer_error(Request& request, std::exception_ptr error_poi
     const bool is_status = known.status() >= 500 && known.status() <= 599;
     return error(is_status ? known.status() : 500, known.what());
   } catch (const Overloaded&) {
-    Response response = error(503, "overloaded, try again later");
-    response.set("Retry-After", "1");
-    return response;
+    return refuse_for_overload();
   } catch (const std::exception& known) {
     what = known.what();
   } catch (...) {
@@ -146,9 +159,8 @@ Task<> ServerCore::serve() {
   scratch_ = std::make_unique<std::array<char, 64 << 10>>();
   max_connections_ =
       options_.max_connections ? options_.max_connections : default_max_connections();
-  for (Route* route : {&not_found_, &not_allowed_, &options_star_})
-    route->plain = route->chain.is_plain();
-  for (Route& route : routes_) route.plain = route.chain.is_plain();
+  for (Route* route : {&not_found_, &not_allowed_, &options_star_}) route->settle(options_);
+  for (Route& route : routes_) route.settle(options_);
 
   // However serve() ends (done, an address in use, cancelled, its frame destroyed), nothing of ours
   // stays on the loop.

@@ -4,6 +4,7 @@
 #include <brigade/event.hpp>
 #include <brigade/http/server.hpp>
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "cluster/process.hpp"
 #include "http/chain.hpp"
 #include "http/exchange.hpp"
+#include "http/overload.hpp"
 #include "http/route_tree.hpp"
 #include "stats/slot.hpp"
 
@@ -27,7 +29,8 @@ class ServerCore final : private cluster::detail::Drainable, private cluster::de
   explicit ServerCore(ServerOptions options);
   ~ServerCore();
 
-  void add_route(Method method, const std::string& pattern, Handler handler);
+  void add_route(Method method, const std::string& pattern, Handler handler,
+                 const RouteOptions& options);
   Task<> serve();
   void close();
 
@@ -44,8 +47,37 @@ class ServerCore final : private cluster::detail::Drainable, private cluster::de
   std::string_view date_line();
   std::uint64_t next_request_id() { return ++last_request_id_; }
 
+  struct Route {
+    Route(ServerCore& core, Handler of, const RouteOptions& its = {})
+        : handler(std::move(of)), chain(core.middleware, handler, &core.errors_), options(its) {}
+    void settle(const ServerOptions& server);
+    Handler handler;
+    Chain chain;
+    RouteOptions options;
+    // Once it serves:
+    bool plain = false;
+    bool always = false;
+    Duration deadline{};  // 0: none
+    std::size_t max_body = 0;
+  };
   /// What answers this request; fills `match`.
-  const Chain& find(const RequestHead& head, Match& match, bool& plain);
+  const Route& find(const RequestHead& head, Match& match);
+  /// True: this request is to be refused. Reads no clock: batches do, when they end.
+  bool sheds(const Route& route) {
+    return overload_.sheds(loop_->ready_since(), std::max(loop_->now(), clock_), in_flight_) &&
+           !route.always;
+  }
+  Response refuse_for_overload() const;
+  /// The clock, read now, as the last that was read.
+  TimePoint read_clock() { return clock_ = monotonic_now(); }
+  void handler_begins() {
+    ++in_flight_;
+    figures_->loop.in_flight.add();
+  }
+  void handler_ends() {
+    --in_flight_;
+    figures_->loop.in_flight.sub();
+  }
   Response answer_error(Request& request, std::exception_ptr error);
   void ended(Connection& connection);
 
@@ -59,13 +91,6 @@ class ServerCore final : private cluster::detail::Drainable, private cluster::de
   std::array<char, 64 << 10>& scratch() { return *scratch_; }
 
  private:
-  struct Route {
-    Route(ServerCore& core, Handler of)
-        : handler(std::move(of)), chain(core.middleware, handler, &core.errors_) {}
-    Handler handler;
-    Chain chain;
-    bool plain = false;
-  };
   struct Cut final : Timer {
     explicit Cut(ServerCore& of) : core(of) {}
     void on_timer() override { core.cut(); }
@@ -99,6 +124,9 @@ class ServerCore final : private cluster::detail::Drainable, private cluster::de
   Duration quiet_{};
   Cut cut_;
   std::unique_ptr<Event> done_;
+  Overload overload_;
+  std::size_t in_flight_ = 0;
+  TimePoint clock_{};
   std::uint64_t last_request_id_ = 0;
   std::string date_line_;
   TimePoint date_valid_until_{};

@@ -69,6 +69,7 @@ Loop::Loop(LoopOptions options)
       poller_(options.poller ? std::move(options.poller) : make_epoll_poller()),
       now_(clock_.now()),
       turn_began_(now_),
+      ready_since_(now_),
       lag_window_ends_(now_ + std::chrono::seconds(1)),
       cpu_refresh_at_(now_),
       outer_(current_loop),
@@ -145,6 +146,9 @@ void Loop::turn(bool may_wait) {
     event_count_ = poller_->wait(events_, 0);
   }
   turn_began_ = now_;
+  // A sleep means that nothing was left over.
+  if (!crowded_ || now_ - before > std::chrono::milliseconds(1)) ready_since_ = now_;
+  crowded_ = event_count_ == static_cast<int>(events_.size());
   meter_->turns.add();
 
   for (event_next_ = 0; event_next_ < event_count_;) {

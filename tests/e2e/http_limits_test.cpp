@@ -74,6 +74,57 @@ TEST_F(HttpLimits, GivesUpAClientThatDoesNotTakeItsAnswer) {
   }));
 }
 
+TEST_F(HttpLimits, CancelsAHandlerAtItsRoutesDeadline) {
+  const Answer late = client.get("/limited?ms=60000");
+  EXPECT_EQ(late.status, 503);
+  server.wait_for_line("GET /limited?ms=60000 is cancelled");
+  EXPECT_EQ(client.get("/limited?ms=1").status, 200) << "and the connection goes on";
+  EXPECT_EQ(client.get("/slow?ms=200").status, 200) << "without the deadline of the route before";
+}
+
+TEST_F(HttpLimits, CountsTheBodyIntoAHandlersDeadline) {
+  client.send("POST /limited HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\nHello");
+  EXPECT_EQ(client.read().status, 503);
+}
+
+TEST(Overload, RefusesWhatIsMoreThanMayBeInFlight) {
+  ServerProcess server({TEST_SERVER_PROGRAM, {"--workers", "1", "--test-in-flight=2"}});
+  std::vector<Client> waiting;
+  for (int count = 0; count < 2; ++count) {
+    waiting.push_back(server.connect());
+    waiting.back().send("GET /slow?ms=60000 HTTP/1.1\r\nHost: t\r\n\r\n");
+  }
+  EXPECT_TRUE(eventually([&] {
+    return server.stats().at("totals").at("in_flight").to_number<int>() == 2;
+  })) << "the figures are always served";
+  Client client = server.connect();
+  const Answer refused = client.request("POST", "/echo", "a body that is read over");
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(refused.field("Retry-After"), "1");
+  EXPECT_FALSE(refused.closes());
+  for (Client& gone : waiting) gone.reset();
+  EXPECT_TRUE(eventually([&] { return client.get("/").status == 200; }));
+}
+
+TEST(Overload, RefusesWhatHasWaitedTooLong) {
+  ServerProcess server({TEST_SERVER_PROGRAM, {"--workers", "1", "--test-queue-age-ms=50"}});
+  Client client = server.connect();
+  std::string requests;
+  for (int count = 0; count < 40; ++count) {
+    requests += "GET /block?ms=10 HTTP/1.1\r\nHost: t\r\n\r\n";
+  }
+  client.send(requests);
+  int served = 0;
+  for (int count = 0; count < 40; ++count) {
+    const Answer answer = client.read();
+    if (answer.status == 200) ++served;
+    EXPECT_TRUE(answer.status == 200 || answer.field("Retry-After") == "1") << answer.status;
+  }
+  EXPECT_GT(served, 0);
+  EXPECT_LT(served, 40);
+  EXPECT_EQ(client.get("/").status, 200);
+}
+
 TEST_F(HttpRefuses, ATargetThatIsTooLong) {
   client.send("GET /" + std::string(9000, 'x') + " HTTP/1.1\r\nHost: t\r\n\r\n");
   const Answer answer = client.read();
@@ -113,6 +164,12 @@ TEST_F(HttpRefuses, ChunksThatAreTooLongTogether) {
   const std::string chunk = "10000\r\n" + std::string(0x10000, 'x') + "\r\n";
   for (int count = 0; count < 40; ++count) client.send(chunk);
   EXPECT_EQ(client.read().status, 413);
+}
+
+TEST_F(HttpRefuses, ABodyThatIsLongerThanItsRouteTakes) {
+  EXPECT_EQ(client.request("POST", "/short", "0123456789").body, "0123456789");
+  EXPECT_EQ(server.connect().request("POST", "/short", "0123456789x").status, 413);
+  EXPECT_EQ(client.request("POST", "/echo", "0123456789x").body, "0123456789x");
 }
 
 TEST_F(HttpRefuses, NobodyElseForIt) {

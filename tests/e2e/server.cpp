@@ -41,7 +41,7 @@ TestOptions take_test_options(int& argc, char** argv) {
 // Counts the starts of workers in a file: a byte for each.
 long note_start(const std::string& path) {
   const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-  struct stat facts{};
+  struct stat facts {};
   if (!file || ::write(file.get(), "x", 1) != 1 || ::fstat(file.get(), &facts) != 0) {
     throw std::runtime_error("the file of starts cannot be written");
   }
@@ -67,6 +67,9 @@ http::ServerOptions server_options(const TestOptions& options) {
   out.body_timeout = ms("body-ms", out.body_timeout);
   out.idle_timeout = ms("idle-ms", out.idle_timeout);
   out.write_timeout = ms("write-ms", out.write_timeout);
+  out.handler_timeout = ms("handler-ms", out.handler_timeout);
+  out.max_queue_age = ms("queue-age-ms", out.max_queue_age);
+  out.max_in_flight = static_cast<std::size_t>(options.number("in-flight", 0));
   out.max_connections = static_cast<std::size_t>(options.number("max-connections", 0));
   return out;
 }

@@ -110,6 +110,13 @@ void add_slow_routes(App& app) {
   };
   app.get("/slow", slow);
   app.post("/slow", slow);
+  app.get("/limited", slow, {.deadline = std::chrono::milliseconds(100)});
+  app.post("/limited",
+           [](http::Request& request) -> Task<http::Response> {
+             auto body = co_await request.body();
+             co_return http::text(std::move(body));
+           },
+           {.deadline = std::chrono::milliseconds(100)});
   app.get("/block", [](http::Request& request) {
     log::info("blocking begins");
     // A signal ends one sleep, not the blocking.
@@ -124,6 +131,12 @@ void add_body_routes(App& app) {
     auto body = co_await request.body();
     co_return http::text(std::move(body));
   });
+  app.post("/short",
+           [](http::Request& request) -> Task<http::Response> {
+             auto body = co_await request.body();
+             co_return http::text(std::move(body));
+           },
+           {.max_body = 10});
   app.post("/unread", [](http::Request&) { return http::text("I did not look at it"); });
 }
 

@@ -11,6 +11,7 @@
 #include <brigade/cluster_run.hpp>
 #include <brigade/http/error.hpp>
 #include <brigade/http/handler.hpp>
+#include <brigade/http/route_options.hpp>
 #include <brigade/time.hpp>
 
 #include <memory>
@@ -41,6 +42,17 @@ struct ServerOptions {
   Duration idle_timeout = std::chrono::seconds(60);
   /// For a client to take the next byte of an answer.
   Duration write_timeout = std::chrono::seconds(30);
+  /// For a handler that is a coroutine, body included; then it is cancelled. 0: none.
+  Duration handler_timeout = Duration::zero();
+
+  // Overload. What passes one is answered with 503 and Retry-After before any work is done on it.
+  /// How long a request may have waited for the loop, as far as the loop can know: the time since
+  /// the sockets that it works through became ready. 0: no limit.
+  Duration max_queue_age = std::chrono::seconds(2);
+  /// Handlers that wait for something at once, in this server. 0: no limit.
+  std::size_t max_in_flight = 0;
+  /// What Retry-After tells a client that was refused. Whole seconds, at least one.
+  std::chrono::seconds retry_after = std::chrono::seconds(1);
 
   // Performance.
   int backlog = 4096;
@@ -60,21 +72,22 @@ class Server {
 
   /// Patterns: "/users/:id", "/files/*path". Throws std::invalid_argument for a pattern that makes
   /// no sense or is there already. All routes are added before it serves.
-  Server& route(Method method, const std::string& pattern, Handler handler);
-  Server& get(const std::string& pattern, Handler handler) {
-    return route(Method::get, pattern, std::move(handler));
+  Server& route(Method method, const std::string& pattern, Handler handler,
+                RouteOptions options = {});
+  Server& get(const std::string& pattern, Handler handler, RouteOptions options = {}) {
+    return route(Method::get, pattern, std::move(handler), options);
   }
-  Server& post(const std::string& pattern, Handler handler) {
-    return route(Method::post, pattern, std::move(handler));
+  Server& post(const std::string& pattern, Handler handler, RouteOptions options = {}) {
+    return route(Method::post, pattern, std::move(handler), options);
   }
-  Server& put(const std::string& pattern, Handler handler) {
-    return route(Method::put, pattern, std::move(handler));
+  Server& put(const std::string& pattern, Handler handler, RouteOptions options = {}) {
+    return route(Method::put, pattern, std::move(handler), options);
   }
-  Server& patch(const std::string& pattern, Handler handler) {
-    return route(Method::patch, pattern, std::move(handler));
+  Server& patch(const std::string& pattern, Handler handler, RouteOptions options = {}) {
+    return route(Method::patch, pattern, std::move(handler), options);
   }
-  Server& del(const std::string& pattern, Handler handler) {
-    return route(Method::delete_, pattern, std::move(handler));
+  Server& del(const std::string& pattern, Handler handler, RouteOptions options = {}) {
+    return route(Method::delete_, pattern, std::move(handler), options);
   }
   /// Around all routes, those added before it as well. Not found (404) and method not allowed (405)
   /// pass through it too.
