@@ -21,7 +21,7 @@ Task<> finish(TaskGroup& group) {
 }  // namespace
 
 App::App(cluster::Place place, http::ServerOptions options)
-    : place_(std::move(place)), server_(options) {
+    : place_(std::move(place)), server_(std::move(options)) {
   server_.on_error([](http::Request&, std::exception_ptr error) -> http::Response {
     try {
       std::rethrow_exception(error);  // what is not caught here is the server's default

@@ -21,12 +21,13 @@ constexpr std::size_t idle_output_memory = 4 << 10;
 
 }  // namespace
 
-Connection::Connection(detail::ServerCore& server, Fd socket)
+Connection::Connection(detail::ServerCore& server, Fd socket, bool proxied)
     : server_(server),
       socket_(std::move(socket)),
       alarm_(*this),
       task_done_(*this),
-      go_on_(*this) {}
+      go_on_(*this),
+      awaits_proxy_(proxied) {}
 
 Connection::~Connection() {
   drop_chunk();

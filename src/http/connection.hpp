@@ -27,6 +27,7 @@
 
 #include "http/exchange.hpp"
 #include "http/out_buffer.hpp"
+#include "http/proxy_protocol.hpp"
 
 namespace brigade::http {
 
@@ -39,7 +40,8 @@ class Connection final : public brigade::detail::ListNode,
                          private brigade::detail::TaskOwner,
                          private detail::BodySource {
  public:
-  Connection(detail::ServerCore& server, Fd socket);
+  /// `proxied`: a PROXY header comes first.
+  Connection(detail::ServerCore& server, Fd socket, bool proxied);
   ~Connection();
 
   /// False when the kernel cannot watch one more.
@@ -100,6 +102,7 @@ class Connection final : public brigade::detail::ListNode,
   // connection_exchange.cpp: requests and answers.
   bool process();
   bool answer_what_is_there();
+  bool take_proxy_header();
   void dispatch();
   void begin_body(std::size_t limit);
   void answer(Response& response);
@@ -142,8 +145,10 @@ class Connection final : public brigade::detail::ListNode,
 
   std::unique_ptr<detail::Exchange> exchange_;
   detail::BodyWait* body_wait_ = nullptr;
+  std::unique_ptr<detail::ProxyHeader> proxied_;
   std::uint32_t batch_ = 0;  // answers since the last write
   Phase phase_ = Phase::idle;
+  bool awaits_proxy_ = false;  // the PROXY header is still to come
   bool readable_ = false;
   bool blocked_ = false;        // the socket takes no more for now
   bool fin_announced_ = false;  // an event told of the peer's FIN: reads go on until they meet it

@@ -1,4 +1,6 @@
 // Connection, the part that has requests answered.
+#include <brigade/log.hpp>
+
 #include "http/connection.hpp"
 #include "http/response_writer.hpp"
 #include "http/server_core.hpp"
@@ -19,7 +21,24 @@ bool Connection::process() {
   return more;
 }
 
+// False while it is not here, or when there is none: then the connection ends without a word, as
+// whoever speaks to us is not the proxy that this socket is for.
+bool Connection::take_proxy_header() {
+  const auto outcome = detail::parse_proxy_header({chunk_ + begin_, end_ - begin_});
+  if (outcome.status == detail::ProxyOutcome::Status::incomplete) return false;
+  if (outcome.status == detail::ProxyOutcome::Status::error) {
+    log::debug("a connection is closed: {}", outcome.reason);
+    phase_ = Phase::closing;
+    return false;
+  }
+  begin_ += outcome.consumed;
+  awaits_proxy_ = false;
+  proxied_ = std::make_unique<detail::ProxyHeader>(outcome.header);
+  return true;
+}
+
 bool Connection::answer_what_is_there() {
+  if (awaits_proxy_ && begin_ != end_ && !take_proxy_header()) return false;
   while (begin_ != end_ && (phase_ == Phase::idle || phase_ == Phase::head)) {
     // A client that does not read its answers gets no further ones made.
     if (!large_.empty() || out_.size() > server_.options().max_pending_output) return true;
@@ -52,6 +71,8 @@ void Connection::dispatch() {
   request.source_ = this;
   request.match_ = &exchange.match;
   request.socket_ = socket_.get();
+  request.proxied_ = proxied_.get();
+  request.forwarding_ = server_.forwarding();
   request.id_ = server_.next_request_id();
   auto& figures = server_.figures().loop;
   figures.requests.add();
@@ -151,6 +172,7 @@ void Connection::end_exchange() {
   exchange.scope.reset();
   Request& request = exchange.request;
   request.query_.reset();
+  request.origin_.reset();
   if (!request.body_.empty()) request.body_ = std::string();
   request.body_error_ = 0;
   request.body_taken_ = false;

@@ -1,17 +1,14 @@
-#include <arpa/inet.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <brigade/http/error.hpp>
 #include <brigade/http/request.hpp>
 
-#include <array>
 #include <charconv>
-#include <cstring>
 #include <stdexcept>
 #include <utility>
 
+#include "http/forwarded.hpp"
 #include "http/percent.hpp"
+#include "http/proxy_protocol.hpp"
 #include "http/route_tree.hpp"
 
 namespace brigade::http {
@@ -64,25 +61,34 @@ Task<QueryParams> Request::form() {
   co_return std::move(*parsed);
 }
 
+Request::Request() = default;
+Request::~Request() = default;
+
+const detail::Origin& Request::origin() const {
+  if (origin_) return *origin_;
+  // A PROXY header that names nobody is about the proxy's own connection.
+  const bool told = proxied_ && proxied_->source.kind != detail::PeerAddress::Kind::unknown;
+  const auto peer = told ? proxied_->source : detail::PeerAddress::of_socket(socket_);
+  detail::Origin out;
+  out.client = peer;
+  if (forwarding_) out = forwarding_->resolve(head_, peer);
+  out.https = out.https || (proxied_ && proxied_->tls);
+  origin_ = std::make_unique<detail::Origin>(std::move(out));
+  return *origin_;
+}
+
 std::string Request::remote_address() const {
-  sockaddr_storage peer{};
-  socklen_t size = sizeof peer;
-  if (::getpeername(socket_, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return {};
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  if (peer.ss_family == AF_INET6) {
-    sockaddr_in6 v6{};
-    std::memcpy(&v6, &peer, sizeof v6);
-    if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {  // an IPv4 client of a socket for both
-      ::inet_ntop(AF_INET, &v6.sin6_addr.s6_addr[12], text.data(), text.size());
-      return fmt::format("{}:{}", text.data(), ntohs(v6.sin6_port));
-    }
-    ::inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
-    return fmt::format("[{}]:{}", text.data(), ntohs(v6.sin6_port));
-  }
-  sockaddr_in v4{};
-  std::memcpy(&v4, &peer, sizeof v4);
-  ::inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
-  return fmt::format("{}:{}", text.data(), ntohs(v4.sin_port));
+  return origin().client.text();
+}
+
+std::string_view Request::scheme() const {
+  if (!forwarding_ && !proxied_) return "http";
+  return origin().https ? "https" : "http";
+}
+
+std::string_view Request::forwarded_host() const {
+  const auto& told = origin().host;
+  return told ? std::string_view(*told) : head_.host;
 }
 
 std::string detail::BodyWait::await_resume() {

@@ -6,7 +6,8 @@
 
 namespace brigade::http {
 
-Server::Server(ServerOptions options) : core_(std::make_unique<detail::ServerCore>(options)) {}
+Server::Server(ServerOptions options)
+    : core_(std::make_unique<detail::ServerCore>(std::move(options))) {}
 Server::~Server() = default;
 
 Server& Server::route(Method method, const std::string& pattern, Handler handler,
@@ -25,8 +26,8 @@ Server& Server::on_error(ErrorHandler handler) {
   return *this;
 }
 
-Server& Server::listen(cluster::Place place) {
-  core_->places.push_back(std::move(place));
+Server& Server::listen(cluster::Place place, const ListenOptions& options) {
+  core_->add_place(std::move(place), options);
   return *this;
 }
 

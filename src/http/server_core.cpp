@@ -59,10 +59,11 @@ Limits parser_limits(const ServerOptions& options) {
 }  // namespace
 
 ServerCore::ServerCore(ServerOptions options)
-    : options_(options),
+    : options_(std::move(options)),
       errors_([this](Request& request, std::exception_ptr error) {
         return answer_error(request, error);
       }),
+      forwarding_(options_.trusted_proxies),
       not_found_(*this, [](Request&) { return error(404, "not found"); }),
       not_allowed_(*this,
                    [](Request& request) {
@@ -78,7 +79,7 @@ ServerCore::ServerCore(ServerOptions options)
                       return response;
                     }),
       cut_(*this),
-      overload_(options.max_queue_age, options.max_in_flight) {}
+      overload_(options_.max_queue_age, options_.max_in_flight) {}
 
 ServerCore::~ServerCore() {
   for (char* chunk : free_chunks_) std::free(chunk);
@@ -96,6 +97,16 @@ void ServerCore::add_route(Method method, const std::string& pattern, Handler ha
   const auto added = tree_.add(method, pattern, static_cast<std::uint32_t>(routes_.size()));
   if (!added) throw std::invalid_argument(added.error().message());
   routes_.emplace_back(*this, std::move(handler), options);
+}
+
+void ServerCore::add_place(cluster::Place place, const ListenOptions& options) {
+  auto proxies = Networks::parse(options.proxies);
+  if (!proxies) throw std::invalid_argument(proxies.error().message());
+  if (options.proxy_protocol && proxies->empty()) {
+    throw std::invalid_argument(
+        "proxy_protocol without proxies: name the addresses that may say who a client is");
+  }
+  doors_.emplace_back(*this, std::move(place), options.proxy_protocol, std::move(*proxies));
 }
 
 const ServerCore::Route& ServerCore::find(const RequestHead& head, Match& match) {
@@ -168,16 +179,15 @@ Task<> ServerCore::serve() {
     ServerCore& core;
     ~Leave() { core.leave_loop(); }
   } leave{*this};
-  for (const cluster::Place& place : places) {
+  for (Door& door : doors_) {
     if (draining_) break;
-    auto socket = co_await process_->listen(wanted(place, options_.backlog));
+    auto socket = co_await process_->listen(wanted(door.place, options_.backlog));
     if (!socket) throw ErrorException(socket.error());
     if (draining_) {  // closed meanwhile: nobody listens after all
       process_->unlisten(socket->key);
       break;
     }
-    listeners_.push_back(cluster::detail::make_source(
-        *process_, std::move(*socket), static_cast<cluster::detail::Acceptor&>(*this)));
+    listeners_.push_back(cluster::detail::make_source(*process_, std::move(*socket), door));
     process_->listening(listeners_.back()->address());
   }
   process_->add(*this);
@@ -222,12 +232,13 @@ void ServerCore::finish_if_done() {
   if (draining_ && connection_count_ == 0 && done_) done_->set();
 }
 
-bool ServerCore::has_room() {
-  return connection_count_ < max_connections_;
+void ServerCore::Door::on_connection(Fd socket) {
+  if (proxy_protocol && !proxies.contains(PeerAddress::of_socket(socket.get()))) return;
+  core.add_connection(std::move(socket), proxy_protocol);
 }
 
-void ServerCore::on_connection(Fd socket) {
-  auto* connection = new Connection(*this, std::move(socket));
+void ServerCore::add_connection(Fd socket, bool proxied) {
+  auto* connection = new Connection(*this, std::move(socket), proxied);
   if (!connection->start()) {
     delete connection;
     return;

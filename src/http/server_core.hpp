@@ -14,6 +14,7 @@
 #include "cluster/process.hpp"
 #include "http/chain.hpp"
 #include "http/exchange.hpp"
+#include "http/forwarded.hpp"
 #include "http/overload.hpp"
 #include "http/route_tree.hpp"
 #include "stats/slot.hpp"
@@ -24,26 +25,27 @@ class Connection;
 
 namespace detail {
 
-class ServerCore final : private cluster::detail::Drainable, private cluster::detail::Acceptor {
+class ServerCore final : private cluster::detail::Drainable {
  public:
   explicit ServerCore(ServerOptions options);
   ~ServerCore();
 
   void add_route(Method method, const std::string& pattern, Handler handler,
                  const RouteOptions& options);
+  void add_place(cluster::Place place, const ListenOptions& options);
   Task<> serve();
   void close();
 
   // Set before it serves.
   std::vector<Middleware> middleware;
   ErrorHandler on_error;
-  std::vector<cluster::Place> places;
 
   // For connections.
   const ServerOptions& options() const { return options_; }
   Loop& loop() { return *loop_; }
   bool draining() const { return draining_; }
   stats::Slot& figures() { return *figures_; }
+  const Forwarding* forwarding() const { return forwarding_.active() ? &forwarding_ : nullptr; }
   std::string_view date_line();
   std::uint64_t next_request_id() { return ++last_request_id_; }
 
@@ -97,8 +99,19 @@ class ServerCore final : private cluster::detail::Drainable, private cluster::de
     ServerCore& core;
   };
 
-  void on_connection(Fd connection) override;
-  bool has_room() override;
+  // One socket's connections come in by it.
+  struct Door final : cluster::detail::Acceptor {
+    Door(ServerCore& of, cluster::Place where, bool wants_proxy, Networks may)
+        : core(of), place(std::move(where)), proxy_protocol(wants_proxy), proxies(std::move(may)) {}
+    void on_connection(Fd connection) override;
+    bool has_room() override { return core.connection_count_ < core.max_connections_; }
+    ServerCore& core;
+    cluster::Place place;
+    bool proxy_protocol;
+    Networks proxies;
+  };
+
+  void add_connection(Fd socket, bool proxied);
   void on_drain(Duration quiet, Duration deadline) override;
   void stop_listening();
   void cut();
@@ -107,6 +120,8 @@ class ServerCore final : private cluster::detail::Drainable, private cluster::de
 
   ServerOptions options_;
   const ErrorHandler errors_;
+  const Forwarding forwarding_;
+  std::deque<Door> doors_;
   RouteTree tree_;
   std::deque<Route> routes_;  // a deque: chains refer to their handlers
   Route not_found_;

@@ -6,6 +6,7 @@
 #include <brigade/task.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,7 +19,10 @@ class Request;
 namespace detail {
 
 class BodyWait;
+class Forwarding;
 class ServerCore;
+struct Origin;
+struct ProxyHeader;
 
 /// Where a body comes from.
 class BodySource {
@@ -37,13 +41,21 @@ class BodySource {
 /// out. Loop thread only.
 class Request {
  public:
+  Request();
+  Request(const Request&) = delete;
+  Request& operator=(const Request&) = delete;
+  ~Request();
+
   Method method() const { return head_.method; }
   std::string_view method_name() const { return head_.method_name; }
   /// As sent, with the query.
   std::string_view target() const { return head_.target; }
   /// As sent: percent escapes are not decoded.
   std::string_view path() const { return head_.path; }
-  std::string_view host() const { return head_.host; }
+  /// With port, where it was given. What a trusted proxy says, when its word on that counts.
+  std::string_view host() const { return forwarding_ ? forwarded_host() : head_.host; }
+  /// "https" when the client came to a trusted proxy by TLS, else "http".
+  std::string_view scheme() const;
   /// The first field of that name, compared without case.
   std::optional<std::string_view> header(std::string_view name) const;
   const std::vector<Field>& headers() const { return head_.fields; }
@@ -71,10 +83,15 @@ class Request {
 
   /// Counts up within this process.
   std::uint64_t id() const { return id_; }
-  /// The peer's address, "192.0.2.7:51324". Asks the kernel.
+  /// The client's address, "192.0.2.7:51324": what trusted proxies in front say, or else the
+  /// peer's, which is asked of the kernel. Without a port when a proxy does not tell it; empty for
+  /// a Unix socket's client.
   std::string remote_address() const;
 
  private:
+  const detail::Origin& origin() const;
+  std::string_view forwarded_host() const;
+
   friend class Connection;
   friend class detail::BodyWait;
   friend class detail::ServerCore;
@@ -87,6 +104,9 @@ class Request {
   const char* body_problem_ = "";
   detail::BodySource* source_ = nullptr;
   int socket_ = -1;
+  const detail::ProxyHeader* proxied_ = nullptr;    // what a PROXY header said
+  const detail::Forwarding* forwarding_ = nullptr;  // null when no proxy is trusted
+  mutable std::unique_ptr<detail::Origin> origin_;  // worked out when asked for
   std::uint64_t id_ = 0;
 };
 

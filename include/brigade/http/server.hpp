@@ -12,6 +12,7 @@
 #include <brigade/http/error.hpp>
 #include <brigade/http/handler.hpp>
 #include <brigade/http/route_options.hpp>
+#include <brigade/http/trusted_proxies.hpp>
 #include <brigade/time.hpp>
 
 #include <memory>
@@ -53,6 +54,9 @@ struct ServerOptions {
   std::size_t max_in_flight = 0;
   /// What Retry-After tells a client that was refused. Whole seconds, at least one.
   std::chrono::seconds retry_after = std::chrono::seconds(1);
+
+  /// Whose X-Forwarded-* or Forwarded fields request.remote_address(), scheme() and host() follow.
+  TrustedProxies trusted_proxies = {};
 
   // Performance.
   int backlog = 4096;
@@ -100,7 +104,8 @@ class Server {
   Server& listen(std::uint16_t port) { return listen(cluster::Place{.port = port}); }
   /// On a Unix socket: `curl --unix-socket PATH http://localhost/`.
   Server& listen(std::string path) { return listen(cluster::Place{.path = std::move(path)}); }
-  Server& listen(cluster::Place place);
+  /// Throws std::invalid_argument for options that make no sense.
+  Server& listen(cluster::Place place, const ListenOptions& options = {});
 
   /// Serves until the process is told to stop, and has finished what it had. Returns the exit code:
   /// 0, or 1 when it cannot listen (the reason is logged, or told by the primary). Makes a loop for

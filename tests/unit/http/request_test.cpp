@@ -33,14 +33,15 @@ class RequestTest : public testing::Test {
   /// Sends a request to a server with one route, and returns its answer: "200 body".
   std::string ask(const std::string& pattern, Handler handler, const std::string& request) {
     Loop loop;
-    Server server;
+    Server server(options);
     server.get(pattern, std::move(handler));
-    server.listen({.host = "127.0.0.1", .port = 0});
+    server.listen({.host = "127.0.0.1", .port = 0}, listen_options);
     Root root(server.serve());
     root.start();
     std::string answer = exchange(loop, port_at_end(server.addresses().at(0)), request);
     server.close();
     while (!root.done()) loop.turn(true);
+    if (answer.empty()) return "closed";
     return answer.substr(9, 3) + ' ' + answer.substr(answer.find("\r\n\r\n") + 4);
   }
   /// GET of `target`, answered by what `show` makes of the request.
@@ -51,6 +52,8 @@ class RequestTest : public testing::Test {
         "GET " + target + " HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n");
   }
 
+  ServerOptions options;
+  ListenOptions listen_options;
   std::string client_address;
 
  private:
@@ -214,6 +217,63 @@ TEST_F(RequestTest, CountsUp) {
       "close\r\n\r\n");
   ASSERT_EQ(ids.size(), 2U);
   EXPECT_EQ(ids[1], ids[0] + 1);
+}
+
+const auto show_origin = [](Request& request) {
+  return text(request.remote_address() + ' ' + std::string(request.scheme()) + ' ' +
+              std::string(request.host()));
+};
+
+TEST_F(RequestTest, HasThePeersOriginWithoutProxies) {
+  const std::string answer = ask("/", show_origin,
+                                 "GET / HTTP/1.1\r\nHost: here\r\nX-Forwarded-For: 192.0.2.7\r\n"
+                                 "X-Forwarded-Proto: https\r\nX-Forwarded-Host: there\r\n"
+                                 "Connection: close\r\n\r\n");
+  EXPECT_EQ(answer, "200 " + client_address + " http here");
+}
+
+TEST_F(RequestTest, HasTheOriginThatATrustedProxyTells) {
+  options.trusted_proxies = {.addresses = {"127.0.0.0/8"}, .host = true};
+  EXPECT_EQ(ask("/", show_origin,
+                "GET / HTTP/1.1\r\nHost: here\r\nX-Forwarded-For: 192.0.2.7\r\n"
+                "X-Forwarded-Proto: https\r\nX-Forwarded-Host: there\r\n"
+                "Connection: close\r\n\r\n"),
+            "200 192.0.2.7 https there");
+}
+
+TEST_F(RequestTest, KeepsItsOwnHostWhenAProxysWordOnItDoesNotCount) {
+  options.trusted_proxies = {.addresses = {"127.0.0.1"}};
+  EXPECT_EQ(ask("/", show_origin,
+                "GET / HTTP/1.1\r\nHost: here\r\nX-Forwarded-For: 192.0.2.7\r\n"
+                "X-Forwarded-Host: there\r\nConnection: close\r\n\r\n"),
+            "200 192.0.2.7 http here");
+}
+
+TEST_F(RequestTest, HasTheAddressOfAProxyHeader) {
+  listen_options = {.proxy_protocol = true, .proxies = {"127.0.0.1"}};
+  EXPECT_EQ(ask("/", show_origin,
+                "PROXY TCP4 192.0.2.7 10.0.0.1 51324 80\r\n"
+                "GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"),
+            "200 192.0.2.7:51324 http here");
+}
+
+TEST_F(RequestTest, IsNotServedWithoutTheProxyHeaderThatIsDue) {
+  listen_options = {.proxy_protocol = true, .proxies = {"127.0.0.1"}};
+  EXPECT_EQ(ask("/", show_origin, "GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"),
+            "closed");
+}
+
+TEST_F(RequestTest, IsNotServedWhenAStrangerSendsTheProxyHeader) {
+  listen_options = {.proxy_protocol = true, .proxies = {"10.0.0.0/8"}};
+  EXPECT_EQ(ask("/", show_origin,
+                "PROXY TCP4 192.0.2.7 10.0.0.1 51324 80\r\n"
+                "GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"),
+            "closed");
+}
+
+TEST(ListenOptions, NeedToNameTheProxiesThatAreBelieved) {
+  Server server;
+  EXPECT_THROW(server.listen({.port = 0}, {.proxy_protocol = true}), std::invalid_argument);
 }
 
 }  // namespace
