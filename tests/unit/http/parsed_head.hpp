@@ -9,20 +9,10 @@
 #include <string_view>
 
 #include "http/parser.hpp"
+#include "unit/http/describe_head.hpp"
 #include "unit/http/pieces.hpp"
 
 namespace brigade::http::test {
-
-inline std::string describe(const RequestHead& head) {
-  std::string text =
-      fmt::format("{}({}) {} path={} query={}{} host={} 1.{} keep={} up={}", head.method_name,
-                  static_cast<int>(head.method), head.target, head.path, head.has_query, head.query,
-                  head.host, head.minor_version, head.keep_alive, head.upgrade);
-  text += fmt::format(" chunked={} length={}{} expect={}", head.chunked, head.has_content_length,
-                      head.content_length, head.expect_continue);
-  for (const Field& field : head.fields) text += fmt::format(" [{}|{}]", field.name, field.value);
-  return text;
-}
 
 /// The outcome of one head, with views that stay valid as long as the object.
 class ParsedHead {
