@@ -154,6 +154,34 @@ TEST_F(OptionsTest, RefuseANegativeTimeToDrain) {
   EXPECT_EQ(read({"--drain-seconds", "-1"}), 2);
 }
 
+TEST_F(OptionsTest, NameTheAppForItsControlSocket) {
+  EXPECT_EQ(read({"--name", "shop", "--control", "/run/shop/control"}), std::nullopt);
+  ASSERT_TRUE(options.control);
+  EXPECT_EQ(options.control->name, "shop");
+  EXPECT_EQ(options.control->path, "/run/shop/control");
+}
+
+TEST_F(OptionsTest, LeaveOutTheControlSocket) {
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"--no-control"}, std::vector<std::string>{"--control", "off"},
+        std::vector<std::string>{"--no-control", "--name", "shop"}}) {
+    options = {};
+    EXPECT_EQ(read(arguments), std::nullopt);
+    EXPECT_FALSE(options.control);
+  }
+  options = {};
+  set("BRIGADE_CONTROL", "off");
+  EXPECT_EQ(read({}), std::nullopt);
+  EXPECT_FALSE(options.control);
+}
+
+TEST_F(OptionsTest, RefuseANameThatIsNoFileName) {
+  for (const char* name : {"a/b", "..", "a b", "-x"}) {
+    EXPECT_EQ(read({std::string("--name=") + name}), 2) << name;
+    EXPECT_NE(err.find("--name"), std::string::npos) << err;
+  }
+}
+
 TEST_F(OptionsTest, RefuseAnUnknownOption) {
   EXPECT_EQ(read({"--worker", "2"}), 2);
   EXPECT_NE(err.find("--worker"), std::string::npos) << err;
