@@ -32,6 +32,9 @@ struct Encoded {
 /// is no UTF-8, a closed descriptor, beyond the limits, or the process out of descriptors.
 Result<Encoded> encode(Value&& value, const ValueLimits& limits = {});
 
+/// The same, appended to `out`, which an error leaves as it was. Returns the descriptors.
+Result<std::vector<Fd>> encode_to(Bytes& out, Value&& value, const ValueLimits& limits = {});
+
 /// The one value that the bytes are. Descriptors that it does not refer to are closed.
 /// "CBOR at byte 7: a name must be text".
 Result<Value> decode(std::span<const std::byte> bytes, std::vector<Fd> descriptors = {},

@@ -12,7 +12,7 @@ namespace {
 
 class Writer {
  public:
-  explicit Writer(Value& root) : walk_(root) {}
+  Writer(Bytes& out, Value& root) : walk_(root), out_(out) {}
 
   Result<void> write_all() {
     while (Value* value = walk_.next()) {
@@ -23,12 +23,12 @@ class Writer {
   }
 
   // Only when all is well, so that an error leaves the value whole.
-  Encoded commit() {
-    Encoded encoded{.bytes = std::move(out_), .descriptors = {}};
+  std::vector<Fd> commit() {
+    std::vector<Fd> descriptors;
     for (Source& source : sources_) {
-      encoded.descriptors.push_back(std::move(source.own ? *source.own : source.duplicate));
+      descriptors.push_back(std::move(source.own ? *source.own : source.duplicate));
     }
-    return encoded;
+    return descriptors;
   }
 
  private:
@@ -149,17 +149,29 @@ class Writer {
 
   value_detail::Walk<Value> walk_;
   Result<void> result_;
-  Bytes out_;
+  Bytes& out_;
   std::vector<Source> sources_;
 };
 
 }  // namespace
 
-Result<Encoded> encode(Value&& value, const ValueLimits& limits) {
+Result<std::vector<Fd>> encode_to(Bytes& out, Value&& value, const ValueLimits& limits) {
   if (Result<void> checked = check(value, limits); !checked) return checked.error();
-  Writer writer(value);
-  if (Result<void> written = writer.write_all(); !written) return written.error();
+  const std::size_t before = out.size();
+  Writer writer(out, value);
+  if (Result<void> written = writer.write_all(); !written) {
+    out.resize(before);
+    return written.error();
+  }
   return writer.commit();
+}
+
+Result<Encoded> encode(Value&& value, const ValueLimits& limits) {
+  Encoded encoded;
+  auto descriptors = encode_to(encoded.bytes, std::move(value), limits);
+  if (!descriptors) return descriptors.error();
+  encoded.descriptors = std::move(*descriptors);
+  return encoded;
 }
 
 }  // namespace brigade::cbor
