@@ -7,6 +7,7 @@
 #include <brigade/broadcast_channel.hpp>
 #include <brigade/cluster.hpp>
 #include <brigade/cluster_shared.hpp>
+#include <brigade/cluster_worker.hpp>
 #include <brigade/environment_data.hpp>
 #include <brigade/event.hpp>
 #include <brigade/locks.hpp>

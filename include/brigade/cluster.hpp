@@ -7,6 +7,8 @@
 
 #include <brigade/child.hpp>
 #include <brigade/cluster_control.hpp>
+#include <brigade/cluster_events.hpp>
+#include <brigade/cluster_peer.hpp>
 #include <brigade/cluster_run.hpp>
 #include <brigade/cluster_settings.hpp>
 #include <brigade/exit_reason.hpp>
@@ -43,9 +45,11 @@ class PrimaryCore;
 class WorkerProcess;
 }  // namespace detail
 
-/// The primary's handle on one worker. Valid until that worker's exit callback has returned, or its
-/// disconnect callback where that comes later. Primary's thread only.
-class Worker {
+/// The primary's handle on one worker, and what messages to it go through: see Peer. Its messages
+/// come before its disconnect callback, maybe after its exit callback. Valid until that worker's
+/// exit callback has returned, or its disconnect callback where that comes later. Primary's thread
+/// only.
+class Worker final : public Peer {
  public:
   /// 1, 2, 3, …; never used again, a replacement has a new one.
   std::uint64_t id() const;
@@ -141,6 +145,21 @@ class Primary {
   /// already.
   void on_error(std::function<void(Worker*, const Error&)> callback);
 
+  /// Calls `handler(worker, message)` for each message of a worker that has no handler of its own
+  /// (Worker::on_message), on this loop. See Peer for both.
+  template <class Function>
+  void on_message(Function handler) {
+    set_message_handlers(detail::message_handlers<Worker>(std::move(handler)));
+  }
+  /// The same for requests: the handler returns the answer, or a Task of it.
+  template <class Function>
+  void on_request(Function handler) {
+    set_request_handlers(detail::request_handlers<Worker>(std::move(handler)));
+  }
+
+  /// The events above, from now on, for a task to wait for.
+  EventStream events();
+
   /// Living workers, by id.
   std::vector<Worker*> workers() const;
 
@@ -163,6 +182,9 @@ class Primary {
   int run();
 
  private:
+  void set_message_handlers(detail::MessageHandlers<Worker> handlers);
+  void set_request_handlers(detail::RequestHandlers<Worker> handlers);
+
   std::unique_ptr<detail::PrimaryCore> core_;
 };
 

@@ -14,6 +14,7 @@
 #include <brigade/value_convert.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <type_traits>
 
@@ -53,6 +54,33 @@ class RequestHandler : public std::enable_shared_from_this<RequestHandler> {
   /// Throws what the handler does.
   virtual void handle(Value&& request, Answer answer) = 0;
 };
+
+/// The type of a callable's second parameter, where the first one is the sender; Value where that
+/// cannot be told (a generic lambda).
+template <class Function>
+struct SecondOf {
+  using type = Value;
+};
+template <class Function>
+requires requires {
+  &Function::operator();
+}
+struct SecondOf<Function> : SecondOf<decltype(&Function::operator())> {};
+template <class R, class From, class Message>
+struct SecondOf<R (*)(From, Message)> {
+  using type = std::decay_t<Message>;
+};
+template <class R, class C, class From, class Message>
+struct SecondOf<R (C::*)(From, Message)> : SecondOf<R (*)(From, Message)> {};
+template <class R, class C, class From, class Message>
+struct SecondOf<R (C::*)(From, Message) const> : SecondOf<R (*)(From, Message)> {};
+
+/// Make the handlers of each sender from one function of two parameters, the first being `Sender&`.
+template <class Sender>
+using MessageHandlers =
+    std::function<std::shared_ptr<brigade::detail::MessageHandler>(Sender& sender)>;
+template <class Sender>
+using RequestHandlers = std::function<std::shared_ptr<RequestHandler>(Sender& sender)>;
 
 template <class T>
 struct IsTask : std::false_type {};
@@ -128,6 +156,25 @@ class RequestHandlerFor final : public RequestHandler {
 template <class Function>
 std::shared_ptr<RequestHandler> make_request_handler(Function function) {
   return std::make_shared<RequestHandlerFor<Function>>(std::move(function));
+}
+
+template <class Sender, class Function>
+MessageHandlers<Sender> message_handlers(Function function) {
+  using Message = typename SecondOf<Function>::type;
+  auto shared = std::make_shared<Function>(std::move(function));
+  return [shared](Sender& sender) {
+    return brigade::detail::make_message_handler(
+        [shared, &sender](Message message) { (*shared)(sender, std::move(message)); });
+  };
+}
+template <class Sender, class Function>
+RequestHandlers<Sender> request_handlers(Function function) {
+  using Message = typename SecondOf<Function>::type;
+  auto shared = std::make_shared<Function>(std::move(function));
+  return [shared](Sender& sender) {
+    return make_request_handler(
+        [shared, &sender](Message message) { return (*shared)(sender, std::move(message)); });
+  };
 }
 
 // Not in the class, so that a frame refers to nothing but the connection itself.
@@ -224,8 +271,8 @@ class Peer {
   std::shared_ptr<detail::Messenger> messenger_;  // null: no such process
 
  private:
-  void set_message_handler(std::shared_ptr<brigade::detail::MessageHandler> handler);
-  void set_request_handler(std::shared_ptr<detail::RequestHandler> handler);
+  virtual void set_message_handler(std::shared_ptr<brigade::detail::MessageHandler> handler);
+  virtual void set_request_handler(std::shared_ptr<detail::RequestHandler> handler);
 };
 
 }  // namespace brigade::cluster

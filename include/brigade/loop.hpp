@@ -201,6 +201,9 @@ T Loop::run(Task<T> task, const char* name) {
 }
 
 namespace detail {
+/// Calls `function` when this thread makes its next loop. One at a time; a later one replaces it.
+void on_next_loop(std::function<void()> function);
+
 /// Says in the log what escaped a program's main.
 void report_uncaught(const std::exception_ptr& error);
 }  // namespace detail

@@ -32,6 +32,10 @@ class TaskGroup {
   /// Asks every task to end; those spawned later are not affected.
   void cancel(CancelReason reason = CancelReason::user);
 
+  /// Destroys the frames of those that still run, at once and on purpose: for an owner that is at
+  /// its own end and has cancelled them.
+  void abandon();
+
   std::size_t size() const { return size_; }
 
   /// Waits until no task is left. If the waiting task is cancelled, so are these, and it still

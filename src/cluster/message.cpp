@@ -60,9 +60,9 @@ class Reader {
 
 bool known(std::uint8_t type) {
   return (type >= static_cast<std::uint8_t>(MessageType::online) &&
-          type <= static_cast<std::uint8_t>(MessageType::stood_in)) ||
+          type <= static_cast<std::uint8_t>(MessageType::introduce)) ||
          (type >= static_cast<std::uint8_t>(MessageType::listen_reply) &&
-          type <= static_cast<std::uint8_t>(MessageType::log_level));
+          type <= static_cast<std::uint8_t>(MessageType::introduced));
 }
 
 }  // namespace
@@ -224,6 +224,39 @@ std::optional<ShareReply> ShareReply::decode(std::string_view body) {
   ShareReply out;
   Reader in(body);
   if (!in.number(out.error) || !in.text(out.text) || !in.at_end()) return std::nullopt;
+  return out;
+}
+
+std::string Introduce::encode() const {
+  return Writer().number(id).number(number).take();
+}
+std::optional<Introduce> Introduce::decode(std::string_view body) {
+  Introduce out;
+  Reader in(body);
+  if (!in.number(out.id) || !in.number(out.number) || !in.at_end()) return std::nullopt;
+  return out;
+}
+
+std::string IntroduceReply::encode() const {
+  return Writer().number(error).text(text).number(id).number(number).take();
+}
+std::optional<IntroduceReply> IntroduceReply::decode(std::string_view body) {
+  IntroduceReply out;
+  Reader in(body);
+  if (!in.number(out.error) || !in.text(out.text) || !in.number(out.id) || !in.number(out.number) ||
+      !in.at_end()) {
+    return std::nullopt;
+  }
+  return out;
+}
+
+std::string Introduced::encode() const {
+  return Writer().number(id).number(number).take();
+}
+std::optional<Introduced> Introduced::decode(std::string_view body) {
+  Introduced out;
+  Reader in(body);
+  if (!in.number(out.id) || !in.number(out.number) || !in.at_end()) return std::nullopt;
   return out;
 }
 

@@ -29,6 +29,7 @@ enum class MessageType : std::uint8_t {
   unlisten = 7,          // Unlisten: accepts there no more
   connection_reply = 8,  // PassedReply, to a connection
   stood_in = 9,          // StandIn: has closed what it stood in for
+  introduce = 10,        // Introduce: wants a pipe to a sibling
   // primary → worker
   listen_reply = 64,  // ListenReply, with the socket
   drain = 65,         // Drain
@@ -37,6 +38,8 @@ enum class MessageType : std::uint8_t {
   stand_in = 68,      // StandIn, with the socket of a position that nobody serves
   stand_down = 69,    // StandIn: no longer
   log_level = 70,     // its name: write no lower one from now on
+  introduce_reply = 71,  // IntroduceReply, with an end of the pipe
+  introduced = 72,       // Introduced, with the other end
 };
 
 struct Message {
@@ -141,6 +144,32 @@ struct ShareReply {
 
   std::string encode() const;
   static std::optional<ShareReply> decode(std::string_view body);
+};
+
+struct Introduce {
+  std::uint64_t id = 0;  // of the sibling; 0: it is meant by its number
+  std::uint32_t number = 0;
+
+  std::string encode() const;
+  static std::optional<Introduce> decode(std::string_view body);
+};
+
+struct IntroduceReply {
+  std::int32_t error = 0;  // errno; the text says what to do
+  std::string text = {};
+  std::uint64_t id = 0;  // of the sibling
+  std::uint32_t number = 0;
+
+  std::string encode() const;
+  static std::optional<IntroduceReply> decode(std::string_view body);
+};
+
+struct Introduced {
+  std::uint64_t id = 0;  // of the sibling that asked
+  std::uint32_t number = 0;
+
+  std::string encode() const;
+  static std::optional<Introduced> decode(std::string_view body);
 };
 
 }  // namespace brigade::cluster::detail

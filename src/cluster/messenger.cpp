@@ -125,7 +125,16 @@ void Messenger::refuse(std::uint32_t sequence, const Error& error) {
 // ---- Receiving ----
 
 bool Messenger::received(Frame& frame, const char*& error) {
-  const auto self = shared_from_this();  // a handler may let go of us
+  auto self = shared_from_this();  // a handler may let go of us
+  const bool sensible = dispatch(frame, error);
+  if (self.use_count() == 1) {
+    close();
+    loop_.post([last = std::move(self)] {});  // the pipe is still on the stack
+  }
+  return sensible;
+}
+
+bool Messenger::dispatch(Frame& frame, const char*& error) {
   switch (frame.kind) {
     case FrameKind::message:
     case FrameKind::counted:
@@ -320,6 +329,9 @@ void Messenger::end_waits() {
 
 void Messenger::close() {
   events_ = {};
+  on_message_ = nullptr;
+  on_request_ = nullptr;
+  on_close_ = nullptr;
   pipe_.close();
   end_waits();
 }

@@ -34,6 +34,7 @@ class Messenger final : public std::enable_shared_from_this<Messenger> {
 
   /// `peer` names it in the log: "worker 3".
   Messenger(Fd socket, std::string peer, Events events, PipeLimits limits = {});
+  ~Messenger() { tasks_.abandon(); }
 
   // Sending.
   Result<void> post(FrameKind kind, std::uint32_t sequence, Value&& value);
@@ -55,7 +56,9 @@ class Messenger final : public std::enable_shared_from_this<Messenger> {
   const std::string& peer() const { return peer_; }
   Error gone() const { return Error(EPIPE, peer_ + " is gone"); }
   Error full() const;
-  /// Stops both ways; those who wait hear of it, the events do not.
+  /// Request handlers are running.
+  bool busy() const { return tasks_.size() > 0; }
+  /// Stops both ways. Those who wait hear of it; events and handlers do not, and are let go of.
   void close();
   /// Reads what has come, then closes: for a worker that is gone.
   void read_rest_and_close();
@@ -79,6 +82,7 @@ class Messenger final : public std::enable_shared_from_this<Messenger> {
   };
 
   bool received(Frame& frame, const char*& error);
+  bool dispatch(Frame& frame, const char*& error);
   bool received_value(Frame& frame, const char*& error);
   void received_answer(std::uint32_t sequence, Result<Value> value);
   bool received_refusal(const Frame& frame, const char*& error);

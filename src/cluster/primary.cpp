@@ -80,6 +80,12 @@ void Primary::configure(const WorkerSettings& patch) {
 const WorkerSettings& Primary::settings() const {
   return core_->settings();
 }
+void Primary::set_message_handlers(detail::MessageHandlers<Worker> handlers) {
+  core_->set_message_handlers(std::move(handlers));
+}
+void Primary::set_request_handlers(detail::RequestHandlers<Worker> handlers) {
+  core_->set_request_handlers(std::move(handlers));
+}
 std::vector<Worker*> Primary::workers() const {
   return core_->workers();
 }

@@ -90,12 +90,7 @@ WorkerProcess* PrimaryCore::start(Seat& seat, std::uint64_t generation, bool suc
   const TimePoint began = monotonic_now();
   auto owned = std::make_unique<WorkerProcess>(*this, id, seat.number, generation, *slot);
   WorkerProcess& worker = *owned;
-  auto channel = Channel::make_pair();
-  auto outputs = open_outputs(seat.settings, worker);
-  auto spawned = !channel ? Result<Spawned>(channel.error())
-                 : !outputs
-                     ? Result<Spawned>(outputs.error())
-                     : spawn_worker(seat, generation, id, *slot, channel->second.get(), *outputs);
+  auto spawned = spawn_worker(seat, worker);
   if (!spawned) {
     report(nullptr,
            Error(spawned.error().code(), "cannot start a worker: " + spawned.error().message()));
@@ -109,10 +104,6 @@ WorkerProcess* PrimaryCore::start(Seat& seat, std::uint64_t generation, bool suc
   board_.entry(*slot).pid.set(spawned->pid);
   worker.child = std::make_unique<ChildWatch>(
       std::move(spawned->pidfd), [this, &worker](ExitStatus status) { reaped(worker, status); });
-  worker.channel = std::make_unique<Channel>(
-      std::move(channel->first),
-      Channel::Callbacks{[this, &worker](Message message) { received(worker, std::move(message)); },
-                         [this, &worker](const char* error) { channel_closed(worker, error); }});
   // From the loop, so that a callback which is set right after fork() hears of it.
   post([this, id] {
     const auto found = workers_.find(id);
@@ -202,12 +193,7 @@ bool PrimaryCore::first_generation_failed(const WorkerProcess& worker) {
 }
 
 void PrimaryCore::channel_closed(WorkerProcess& worker, const char* error) {
-  if (error && !worker.exit) {
-    report(&worker, Error(EPROTO, fmt::format("worker {} (pid {}) {}: it is replaced", worker.id(),
-                                              worker.pid, error)));
-    worker.blame(ExitCause::lost_channel, error);
-    worker.child->send_signal(SIGKILL);
-  }
+  if (error) kill_for(worker, error);
   // Not from here: the channel is still on the stack.
   const std::uint64_t id = worker.id();
   post([this, id] {
@@ -218,12 +204,22 @@ void PrimaryCore::channel_closed(WorkerProcess& worker, const char* error) {
   });
 }
 
+void PrimaryCore::kill_for(WorkerProcess& worker, const char* error) {
+  if (worker.exit) return;
+  report(&worker, Error(EPROTO, fmt::format("worker {} (pid {}) {}: it is replaced", worker.id(),
+                                            worker.pid, error)));
+  worker.blame(ExitCause::lost_channel, error);
+  worker.child->send_signal(SIGKILL);
+}
+
 // A fast worker speaks before the loop comes to what was posted: then its first word is the time.
 void PrimaryCore::tell_fork(WorkerProcess& worker) {
   if (!std::exchange(worker.fork_told, true)) tell(on_fork, worker.handle());
 }
 
 void PrimaryCore::tell_disconnect(WorkerProcess& worker) {
+  if (worker.disconnect_told) return;
+  worker.messages->read_rest_and_close();  // its messages come before its end
   if (std::exchange(worker.disconnect_told, true)) return;
   if (!worker.voluntary) worker.voluntary = worker.draining || worker.said_goodbye;
   tell(on_disconnect, worker.handle());
@@ -323,7 +319,10 @@ void PrimaryCore::finish_if_empty() {
   // None is there and none is to come.
   const bool to_come =
       std::any_of(seats_.begin(), seats_.end(), [](const auto& seat) { return seat->armed(); });
-  if (workers().empty() && !to_come) end(exit_code_);
+  if (!workers().empty() || to_come) return;
+  // What they said last is heard before the end, and that they are gone.
+  for (auto& [id, worker] : workers_) tell_disconnect(*worker);
+  if (workers().empty()) end(exit_code_);
 }
 
 void PrimaryCore::end(int code) {

@@ -13,6 +13,7 @@
 #include <memory>
 #include <random>
 
+#include "cluster/broadcasts.hpp"
 #include "cluster/error_sink.hpp"
 #include "cluster/oom_kills.hpp"
 #include "cluster/primary_control.hpp"
@@ -47,6 +48,10 @@ class PrimaryCore {
   void configure(const WorkerSettings& patch);
   std::vector<PastExit> exits(std::uint32_t number) const;
   const WorkerSettings& settings() const { return options_.settings; }
+  void set_message_handlers(MessageHandlers<Worker> handlers);
+  void set_request_handlers(RequestHandlers<Worker> handlers);
+  /// It has done wrong, and says no sensible thing any more.
+  void kill_for(WorkerProcess& worker, const char* error);
 
   // For PrimaryControl.
   const stats::Scoreboard& board() const { return board_; }
@@ -113,8 +118,7 @@ class PrimaryCore {
   struct Outputs {
     Fd out, error;  // the worker's ends; empty: it has the primary's
   };
-  Result<Spawned> spawn_worker(const Seat& seat, std::uint64_t generation, std::uint64_t id,
-                               unsigned slot, int channel, const Outputs& outputs);
+  Result<Spawned> spawn_worker(const Seat& seat, WorkerProcess& worker);
   Result<Outputs> open_outputs(const WorkerSettings& settings, WorkerProcess& worker);
   Result<void> open_programs(std::uint64_t generation);
   void report(WorkerProcess* worker, const Error& error);
@@ -134,6 +138,22 @@ class PrimaryCore {
   void next_change();
   void apply_scale(unsigned count);
   void vacate(Seat& seat);
+
+  // primary_pipes.cpp: the program's own messages
+  struct Route final : BroadcastRoute {
+    explicit Route(PrimaryCore& owner) : core(owner) { Broadcasts::instance().route = this; }
+    Route(const Route&) = delete;
+    ~Route() { Broadcasts::instance().route = nullptr; }
+    Result<void> send(std::string_view name, std::span<const std::byte> value,
+                      const std::vector<Fd>& descriptors) override;
+    PrimaryCore& core;
+  };
+  Result<Fd> open_pipe(WorkerProcess& worker);
+  void pipe_closed(WorkerProcess& worker, const char* error);
+  void relay(const WorkerProcess* from, std::string_view name, std::span<const std::byte> value,
+             const std::vector<Fd>& descriptors);
+  void introduce(WorkerProcess& worker, const Message& message);
+  WorkerProcess* find_sibling(const Introduce& wanted);
 
   // primary_reload.cpp
   void take(ReloadPlan::Step step);
@@ -157,6 +177,9 @@ class PrimaryCore {
   std::deque<std::unique_ptr<Seat>> seats_;
   std::map<std::uint64_t, std::unique_ptr<WorkerProcess>> workers_;
   Sockets sockets_;
+  MessageHandlers<Worker> message_handlers_;
+  RequestHandlers<Worker> request_handlers_;
+  Route route_{*this};
   ReloadPlan plan_;
   bool recycling_ = false;              // the plan replaces one worker, by its own program
   std::deque<std::uint64_t> recycles_;  // ids of workers to be replaced when the plan has ended

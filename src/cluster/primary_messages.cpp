@@ -38,6 +38,8 @@ void PrimaryCore::received(WorkerProcess& worker, Message message) {
       return;
     case MessageType::share:
       return share_with(worker, message);
+    case MessageType::introduce:
+      return introduce(worker, message);
     case MessageType::listen_reply:
     case MessageType::drain:
     case MessageType::share_reply:
@@ -45,6 +47,8 @@ void PrimaryCore::received(WorkerProcess& worker, Message message) {
     case MessageType::stand_in:
     case MessageType::stand_down:
     case MessageType::log_level:
+    case MessageType::introduce_reply:
+    case MessageType::introduced:
       return;  // ours to say, not theirs
   }
 }

@@ -39,26 +39,37 @@ void PrimaryCore::configure(const WorkerSettings& patch) {
   post([this, settings = options_.settings] { tell(on_setup, settings); });
 }
 
-Result<Spawned> PrimaryCore::spawn_worker(const Seat& seat, std::uint64_t generation,
-                                          std::uint64_t id, unsigned slot, int channel,
-                                          const Outputs& outputs) {
+Result<Spawned> PrimaryCore::spawn_worker(const Seat& seat, WorkerProcess& worker) {
   const WorkerSettings& settings = seat.settings;
-  auto program = programs_.get(generation, settings.program.value_or(""));
+  auto program = programs_.get(worker.generation(), settings.program.value_or(""));
   if (!program) return program.error();
+  auto channel = Channel::make_pair();
+  if (!channel) return channel.error();
+  worker.channel = std::make_unique<Channel>(
+      std::move(channel->first),
+      Channel::Callbacks{[this, &worker](Message message) { received(worker, std::move(message)); },
+                         [this, &worker](const char* error) { channel_closed(worker, error); }});
+  auto pipe = open_pipe(worker);
+  if (!pipe) return pipe.error();
+  auto outputs = open_outputs(settings, worker);
+  if (!outputs) return outputs.error();
+
   auto environment = settings.environment.value_or(std::map<std::string, std::string>());
   if (log_level_) environment["BRIGADE_LOG"] = log::name_of(*log_level_);
-  environment[role_variable] = fmt::format("{},{},{}", id, seat.number, slot);
+  environment[role_variable] = fmt::format("{},{},{}", worker.id(), worker.number(), worker.slot());
   SpawnRequest request{
       .binary = *program,
       .arguments = settings.arguments ? *settings.arguments : own_arguments(),
       .environment = merged_environment(environment),
-      .descriptors = {{channel, channel_fd}, {board_.fd().get(), board_fd}},
+      .descriptors = {{channel->second.get(), channel_fd},
+                      {board_.fd().get(), board_fd},
+                      {pipe->get(), pipe_fd}},
       .directory = settings.directory.value_or(""),
       .uid = settings.uid,
       .gid = settings.gid,
   };
-  if (outputs.out) request.descriptors.push_back({outputs.out.get(), STDOUT_FILENO});
-  if (outputs.error) request.descriptors.push_back({outputs.error.get(), STDERR_FILENO});
+  if (outputs->out) request.descriptors.push_back({outputs->out.get(), STDOUT_FILENO});
+  if (outputs->error) request.descriptors.push_back({outputs->error.get(), STDERR_FILENO});
   const bool kept = settings.output.value_or(Output::keep) == Output::keep;
   if (kept && ::fcntl(STDERR_FILENO, F_GETFD) >= 0) {
     request.descriptors.push_back({STDERR_FILENO, primary_stderr_fd});

@@ -13,6 +13,7 @@
 #include "cluster/orphan_guard.hpp"
 #include "cluster/own_slot.hpp"
 #include "cluster/role.hpp"
+#include "cluster/worker_messages.hpp"
 
 namespace brigade::cluster::detail {
 namespace {
@@ -70,13 +71,17 @@ void Process::received(Message message) {
   if (message.type == MessageType::stand_in || message.type == MessageType::stand_down) {
     return stand_in(std::move(message));
   }
-  if (message.type == MessageType::listen_reply || message.type == MessageType::share_reply) {
+  if (message.type == MessageType::listen_reply || message.type == MessageType::share_reply ||
+      message.type == MessageType::introduce_reply) {
     const auto found = pending_.find(message.sequence);
     if (found == pending_.end())
       return;  // nobody waits any more: the descriptor is closed with `message`
     found->second->reply = std::move(message);
     found->second->answered.set();
     pending_.erase(found);
+  } else if (message.type == MessageType::introduced) {
+    const auto who = Introduced::decode(message.body);
+    if (who && message.fd) WorkerMessages::instance().introduced(*who, std::move(message.fd));
   } else if (message.type == MessageType::drain) {
     const auto order = Drain::decode(message.body);
     if (!order) return;

@@ -21,7 +21,7 @@ bool take_number(std::string_view& text, T& out) {
 }
 
 bool is_socket(int fd) {
-  struct stat facts{};
+  struct stat facts {};
   return ::fstat(fd, &facts) == 0 && S_ISSOCK(facts.st_mode);
 }
 
@@ -38,6 +38,10 @@ Role read_role() {
     out.board = Fd(board_fd);
     ::fcntl(channel_fd, F_SETFD, FD_CLOEXEC);
     ::fcntl(board_fd, F_SETFD, FD_CLOEXEC);
+    if (is_socket(pipe_fd)) {
+      out.pipe = Fd(pipe_fd);
+      ::fcntl(pipe_fd, F_SETFD, FD_CLOEXEC);
+    }
     if (::fcntl(primary_stderr_fd, F_SETFD, FD_CLOEXEC) == 0) {
       out.primary_stderr = Fd(primary_stderr_fd);
     }

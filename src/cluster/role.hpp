@@ -9,6 +9,7 @@ namespace brigade::cluster::detail {
 
 inline constexpr int channel_fd = 3;  // in a worker, until it is adopted
 inline constexpr int board_fd = 4;
+inline constexpr int pipe_fd = 5;
 inline constexpr int primary_stderr_fd = 8;  // where its own goes by way of the primary
 inline constexpr const char* role_variable = "BRIGADE_ROLE";
 
@@ -19,6 +20,7 @@ struct Role {
   std::uint32_t slot = 0;
   Fd channel;
   Fd board;
+  Fd pipe;            // none where the primary is of a build without
   Fd primary_stderr;  // for when the primary is gone; may be empty
 };
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cluster/channel.hpp"
+#include "cluster/messenger.hpp"
 #include "cluster/output_pipe.hpp"
 
 namespace brigade::cluster::detail {
@@ -28,6 +29,12 @@ class WorkerProcess final : private Timer {
         generation_(generation),
         slot_(slot) {}
 
+  WorkerProcess(const WorkerProcess&) = delete;
+  WorkerProcess& operator=(const WorkerProcess&) = delete;
+  ~WorkerProcess() {
+    if (messages) messages->close();  // whoever else holds it must not reach us
+  }
+
   Worker& handle() { return handle_; }
   std::uint64_t id() const { return id_; }
   std::uint32_t number() const { return number_; }
@@ -41,10 +48,19 @@ class WorkerProcess final : private Timer {
     intended_detail = std::move(detail);
   }
 
+  /// Its pipe ended in the middle of a message: replaces it when that was not because it dies.
+  void arm_torn_pipe();
+
   /// Kills it when it has not gone by then.
   void arm_kill(Duration delay) { Loop::current().arm(*this, delay); }
 
   void disarm_kill() { Loop::current().disarm(*this); }
+
+  /// Its handle sends and hears over this.
+  void carry_messages(std::shared_ptr<Messenger> over) {
+    messages = over;
+    handle_.messenger_ = std::move(over);
+  }
 
   pid_t pid = -1;
   TimePoint started{};
@@ -67,6 +83,7 @@ class WorkerProcess final : private Timer {
   PrimaryCore& core_;       // outlives it
   std::unique_ptr<ChildWatch> child;
   std::unique_ptr<Channel> channel;
+  std::shared_ptr<Messenger> messages;
   std::unique_ptr<OutputPipe> output, errors;  // null: it writes where the primary does
 
  private:
@@ -76,6 +93,13 @@ class WorkerProcess final : private Timer {
     child->send_signal(SIGKILL);
   }
 
+  struct TornPipe final : Timer {
+    explicit TornPipe(WorkerProcess& of) : worker(of) {}
+    void on_timer() override;
+    WorkerProcess& worker;
+  };
+
+  TornPipe torn_pipe_{*this};
   Worker handle_;
   std::uint64_t id_;
   std::uint32_t number_;

@@ -17,6 +17,7 @@ namespace brigade {
 namespace {
 
 thread_local Loop* current_loop = nullptr;
+thread_local std::function<void()> at_next_loop;
 
 std::uint64_t nanos(Duration duration) {
   return static_cast<std::uint64_t>(duration.count());
@@ -82,6 +83,7 @@ Loop::Loop(LoopOptions options)
   // Busy from the start: a program that hangs before its first sleep shows.
   meter_->busy_since_ns.set(nanos(now_.time_since_epoch()));
   current_loop = this;
+  if (at_next_loop) std::exchange(at_next_loop, nullptr)();
 }
 
 Loop::~Loop() {
@@ -340,6 +342,10 @@ std::vector<TaskInfo> Loop::tasks() {
          waiting ? waiting : ""});
   });
   return out;
+}
+
+void detail::on_next_loop(std::function<void()> function) {
+  at_next_loop = std::move(function);
 }
 
 void detail::report_uncaught(const std::exception_ptr& error) {

@@ -38,11 +38,16 @@ void log_error(const char* name, const std::exception_ptr& error) {
 
 TaskGroup::~TaskGroup() {
   if (size_ > 0) log::warn("a task group was destroyed with {} tasks still running", size_);
-  while (Member* member = members_.pop_front()) delete member;
+  abandon();
   while (Join* join = joining_.pop_front()) {
     join->group_ = nullptr;
     join->resume_later();
   }
+}
+
+void TaskGroup::abandon() {
+  while (Member* member = members_.pop_front()) delete member;
+  size_ = 0;
 }
 
 void TaskGroup::spawn(Task<> task, const char* name, std::source_location where) {
