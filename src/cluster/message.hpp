@@ -31,13 +31,13 @@ enum class MessageType : std::uint8_t {
   stood_in = 9,          // StandIn: has closed what it stood in for
   introduce = 10,        // Introduce: wants a pipe to a sibling
   // primary → worker
-  listen_reply = 64,  // ListenReply, with the socket
-  drain = 65,         // Drain
-  share_reply = 66,   // ShareReply, with the memory
-  connection = 67,    // Passed, with the connection
-  stand_in = 68,      // StandIn, with the socket of a position that nobody serves
-  stand_down = 69,    // StandIn: no longer
-  log_level = 70,     // its name: write no lower one from now on
+  listen_reply = 64,     // ListenReply, with the socket
+  drain = 65,            // Drain
+  share_reply = 66,      // ShareReply, with the memory
+  connection = 67,       // Passed, with the connection
+  stand_in = 68,         // StandIn, with the socket of a position that nobody serves
+  stand_down = 69,       // StandIn: no longer
+  log_level = 70,        // its name: write no lower one from now on
   introduce_reply = 71,  // IntroduceReply, with an end of the pipe
   introduced = 72,       // Introduced, with the other end
 };

@@ -338,8 +338,8 @@ void Messenger::close() {
 
 void Messenger::read_rest_and_close() {
   const auto self = shared_from_this();
-  // More than the socket holds, whatever its settings.
-  constexpr int turns = 64;
+  // More than the socket holds: of messages with descriptors a read takes one.
+  constexpr int turns = 1024;
   pipe_.receive_pending(turns);
   if (!pipe_.open()) return;
   pipe_.close();

@@ -18,7 +18,7 @@ namespace detail {
 namespace {
 
 // A primary that is stopped must not keep its workers from exiting for ever.
-constexpr Duration flush_patience = std::chrono::seconds(2);
+constexpr Duration flush_patience = std::chrono::seconds(5);
 
 WorkerMessages* live = nullptr;
 
