@@ -41,6 +41,10 @@ struct ExitReason {
   /// before it goes into a log. Empty where that goes elsewhere (Output::inherit).
   std::vector<std::string> last_lines = {};
 
+  /// Where it was, innermost first, when a fault of its own ended it or it was found to hang: the
+  /// names of functions, or module and offset where there is none. Often empty.
+  std::vector<std::string> stack = {};
+
   /// "was killed by SIGSEGV", "was killed by SIGKILL: the kernel ran out of memory (…)". One line,
   /// without the last lines.
   std::string text() const;

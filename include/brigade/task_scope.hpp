@@ -21,6 +21,10 @@ namespace detail {
 
 class Awaiter;
 
+/// The name of the task that this thread's loop began to run last in its present turn; null when it
+/// has run none. For those who ask what a loop is busy with. A literal, or a route's pattern.
+constinit inline thread_local const char* running_task = nullptr;
+
 /// Something the loop runs on its next turn at the latest.
 class ReadyNode : public ListNode {
  public:
@@ -86,6 +90,7 @@ class Awaiter : public ReadyNode {
 
   void resume() {
     leave_scope();
+    if (scope_) running_task = scope_->name();
     waiter_.resume();
   }
 

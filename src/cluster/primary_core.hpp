@@ -28,6 +28,9 @@
 
 namespace brigade::cluster::detail {
 
+/// "; stack: innermost < … < outermost", or nothing.
+std::string stack_text(const std::vector<std::string>& stack);
+
 class PrimaryCore {
  public:
   explicit PrimaryCore(PrimaryOptions options);
@@ -126,6 +129,10 @@ class PrimaryCore {
   // primary_exits.cpp: why workers end
   void note_reason(WorkerProcess& worker, ExitStatus status);
   void log_exit(const WorkerProcess& worker);
+
+  // primary_stacks.cpp: where workers are, or were when a fault ended them
+  bool heard_stack(WorkerProcess& worker, std::string_view line);
+  std::vector<std::string> name_frames(const WorkerProcess& worker, const StackReport& report);
 
   // primary_messages.cpp: what workers say
   void received(WorkerProcess& worker, Message message);

@@ -1,4 +1,5 @@
 // Why workers end: what is found out, kept and said of it.
+#include <fmt/format.h>
 #include <brigade/log.hpp>
 
 #include <algorithm>
@@ -13,6 +14,15 @@ constexpr std::size_t kept_exits = 8;
 // All that are kept would make a log line nobody reads; they stand in the log already, mostly.
 constexpr std::size_t logged_lines = 3;
 
+std::string text_of(const StackReport& fault) {
+  std::string out = fmt::format("in thread {} \"{}\"", fault.thread, fault.thread_name);
+  if (!fault.task.empty()) out += ", task \"" + log::escape(fault.task) + "\"";
+  if (fault.signal == SIGSEGV || fault.signal == SIGBUS) {
+    out += fmt::format(", at address {:#x}", fault.address);
+  }
+  return out;
+}
+
 }  // namespace
 
 void PrimaryCore::note_reason(WorkerProcess& worker, ExitStatus status) {
@@ -25,6 +35,10 @@ void PrimaryCore::note_reason(WorkerProcess& worker, ExitStatus status) {
   if (worker.errors) {
     const auto& lines = worker.errors->last_lines();
     worker.reason.last_lines.assign(lines.begin(), lines.end());
+  }
+  if (worker.stack && worker.stack->fatal && status.signal == worker.stack->signal) {
+    if (worker.reason.detail.empty()) worker.reason.detail = text_of(*worker.stack);
+    worker.reason.stack = name_frames(worker, *worker.stack);
   }
   auto& exits = seats_[worker.number()]->exits;
   if (exits.size() == kept_exits) exits.pop_front();
@@ -45,7 +59,8 @@ void PrimaryCore::log_exit(const WorkerProcess& worker) {
     last +=
         (last.empty() ? "; last on its standard error: \"" : " \"") + log::escape(lines[i]) + "\"";
   }
-  log::warn("worker {} (pid {}) {}{}", worker.id(), worker.pid, worker.reason.text(), last);
+  log::warn("worker {} (pid {}) {}{}{}", worker.id(), worker.pid, worker.reason.text(),
+            stack_text(worker.reason.stack), last);
 }
 
 std::vector<PastExit> PrimaryCore::exits(std::uint32_t number) const {

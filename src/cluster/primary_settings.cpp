@@ -88,11 +88,14 @@ Result<PrimaryCore::Outputs> PrimaryCore::open_outputs(const WorkerSettings& set
     theirs = std::move(ends->second);
     ours = std::make_unique<OutputPipe>(
         std::move(ends->first),
-        OutputPipe::Options{.on_line =
-                                [this, stream, &worker](std::string_view line) {
-                                  tell(on_output, worker.handle(), stream, line);
-                                },
-                            .pass_on = mode == Output::keep ? &error_sink_ : nullptr});
+        OutputPipe::Options{
+            .on_line =
+                [this, stream, &worker](std::string_view line) {
+                  tell(on_output, worker.handle(), stream, line);
+                },
+            .intercept = [this,
+                          &worker](std::string_view line) { return heard_stack(worker, line); },
+            .pass_on = mode == Output::keep ? &error_sink_ : nullptr});
     return Result<void>();
   };
   if (mode == Output::pipe) {

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "cluster/fault_report.hpp"
 #include "cluster/listen_socket.hpp"
 #include "cluster/offer.hpp"
 #include "cluster/orphan_guard.hpp"
@@ -38,6 +39,7 @@ Process::Process() {
     ::signal(SIGINT, SIG_IGN);
     ::signal(SIGPIPE, SIG_IGN);  // its standard error may be a pipe to a primary that is gone
     guard_orphan(own_deadline);
+    report_faults();
     signals_.push_back(std::make_unique<SignalWatch>(SIGTERM, [this] { stop_signal(SIGTERM); }));
     return;
   }

@@ -11,6 +11,7 @@
 #include "cluster/channel.hpp"
 #include "cluster/messenger.hpp"
 #include "cluster/output_pipe.hpp"
+#include "cluster/stack_report.hpp"
 
 namespace brigade::cluster::detail {
 
@@ -77,10 +78,11 @@ class WorkerProcess final : private Timer {
   std::optional<bool> voluntary;
   std::optional<ExitCause> intended;  // why the primary ends it, the first reason counts
   std::string intended_detail;
-  std::string cgroup_file;  // of OomKills
-  ExitReason reason;        // once it has exited
-  std::string failure;      // what it said about why it cannot start
-  PrimaryCore& core_;       // outlives it
+  std::string cgroup_file;           // of OomKills
+  ExitReason reason;                 // once it has exited
+  std::optional<StackReport> stack;  // the last that it told
+  std::string failure;               // what it said about why it cannot start
+  PrimaryCore& core_;                // outlives it
   std::unique_ptr<ChildWatch> child;
   std::unique_ptr<Channel> channel;
   std::shared_ptr<Messenger> messages;

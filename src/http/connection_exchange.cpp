@@ -88,6 +88,9 @@ void Connection::dispatch() {
     Response response = error(request.body_error_, request.body_problem_);
     return answer(response);
   }
+  // The pattern lives as long as the server, and ends with a NUL: it views a whole std::string.
+  const char* name = request.route().empty() ? "request" : request.route().data();
+  brigade::detail::running_task = name;
   try {
     if (route.plain) {
       Response response = route.chain.answer(request);
@@ -103,8 +106,6 @@ void Connection::dispatch() {
   }
   wait_for_handler();
   server_.handler_begins();
-  // The pattern lives as long as the server, and ends with a NUL: it views a whole std::string.
-  const char* name = request.route().empty() ? "request" : request.route().data();
   exchange.scope.emplace(name, nullptr);
   if (exchange.task->start(this, &*exchange.scope)) {
     task_finished();

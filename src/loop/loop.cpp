@@ -151,6 +151,7 @@ void Loop::turn(bool may_wait) {
   // A sleep means that nothing was left over.
   if (!crowded_ || now_ - before > std::chrono::milliseconds(1)) ready_since_ = now_;
   crowded_ = event_count_ == static_cast<int>(events_.size());
+  detail::running_task = nullptr;
   meter_->turns.add();
 
   for (event_next_ = 0; event_next_ < event_count_;) {

@@ -61,6 +61,12 @@ std::string output_of(const char* command) {
   return out;
 }
 
+int overflow_the_stack(int depth) {
+  volatile char used[4096];
+  used[0] = static_cast<char>(depth);
+  return depth == 0 ? 0 : overflow_the_stack(depth + 1) + used[0];
+}
+
 // The only socket of that kind in a worker is its channel.
 int find_channel() {
   for (int fd = 0; fd < 64; ++fd) {
@@ -158,6 +164,15 @@ void add_deaths(App& app) {
     if (bytes) return pid_text();
     std::fprintf(stderr, "an \x1b[31mugly line\nand an end");
     ::_exit(static_cast<int>(number(request, "code")));
+  });
+  // Faults that happen, unlike /raise, with the handlers that are there.
+  app.get("/fault/:kind", [](http::Request& request) {
+    const std::string kind(request.param("kind"));
+    if (kind == "segv") *static_cast<volatile int*>(nullptr) = 1;
+    if (kind == "abort") std::abort();
+    if (kind == "overflow") overflow_the_stack(1);
+    if (kind == "nowhere") reinterpret_cast<void (*)()>(std::stoul("0"))();
+    return pid_text();
   });
   app.get("/raise", [](http::Request& request) {
     // A sanitizer's own handler would turn the signal into an exit.
