@@ -33,19 +33,27 @@ class Overload {
   }
 
  private:
-  /// Refused clients that come back at once keep the queue long for ever. So refusing has its time,
-  /// too, an eighth of the limit: after it the age counts anew, and work goes on.
+  /// Refused clients that come back at once keep the queue long for ever. So refusing has its end,
+  /// too: then the age counts anew, and work goes on. An eighth of the limit, but not before a long
+  /// queue could be refused: where the processor is short, time passes without us.
   bool sheds_old(TimePoint now) {
-    if (!shedding_) until_ = now + max_age_ / 8;
-    shedding_ = now < until_;
+    if (!shedding_) {
+      until_ = now + max_age_ / 8;
+      refused_ = 0;
+    }
+    shedding_ = now < until_ || refused_ < least_refused;
+    ++refused_;
     if (!shedding_) forgiven_ = now;
     return shedding_;
   }
+
+  static constexpr std::size_t least_refused = 1024;
 
   Duration max_age_;
   std::size_t max_in_flight_;
   TimePoint forgiven_{};
   TimePoint until_{};
+  std::size_t refused_ = 0;
   bool shedding_ = false;
 };
 

@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <thread>
+#include <utility>
 
 #include "support/server.hpp"
 
@@ -83,4 +85,45 @@ TEST(Clients, ThatAreIdleCostLittle) {
   const std::size_t before = resident_kib(worker);
   open(600);
   EXPECT_LT(resident_kib(worker) - before, 600U * 8) << "KiB for 600 connections";
+}
+
+TEST(Clients, ThatAreIdleWakeNobody) {
+  ServerProcess server({TEST_SERVER_PROGRAM, {"--workers", "1"}});
+  std::vector<Client> idle;
+  for (int count = 0; count < 300; ++count) {
+    idle.push_back(server.connect());
+    EXPECT_EQ(idle.back().get("/").status, 200);
+  }
+  const auto turns = [&] {
+    return server.stats().at("workers").at(0).at("loop").at("turns").to_number<long>();
+  };
+  const long before = turns();
+  // Nothing is waited for: that nothing happens takes a while to see.
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  EXPECT_LT(turns() - before, 100);
+}
+
+TEST(Clients, ThatAskWithoutEndAndReadNothingCostLittle) {
+  ServerProcess server({TEST_SERVER_PROGRAM, {"--workers", "1"}});
+  const pid_t worker = server.first_workers()[0];
+  EXPECT_EQ(server.get("/large?bytes=2000").status, 200);
+  const std::size_t before = resident_kib(worker);
+  Client greedy(server.port(), 4096);
+  std::string requests;
+  for (int count = 0; count < 20'000; ++count) {
+    requests += "GET /large?bytes=2000 HTTP/1.1\r\nHost: t\r\n\r\n";
+  }
+  greedy.send_some(requests);
+  const auto answered = [&] {
+    return server.stats().at("totals").at("requests").to_number<long>();
+  };
+  long last = answered();
+  // Until the server answers nobody but us: it waits for the other one to read.
+  EXPECT_TRUE(eventually([&] {
+    const long now = answered();
+    return now == std::exchange(last, now) + 1;
+  }));
+  EXPECT_LT(resident_kib(worker) - before, 4096U) << "KiB, for 40 MB of answers";
+  EXPECT_EQ(server.get("/").status, 200);
+  greedy.reset();
 }

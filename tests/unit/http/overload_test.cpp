@@ -54,5 +54,14 @@ TEST(Overload, DoesNotRefuseForEverWhenTheRefusedComeBackAtOnce) {
   EXPECT_GT(refused, 800ms);
 }
 
+TEST(Overload, RefusesALongQueueAlsoWhenTimePassesWithoutIt) {
+  Overload overload(80ms, 0);
+  TimePoint now = began + 81ms;
+  for (int count = 0; count < 1000; ++count) {
+    EXPECT_TRUE(overload.sheds(began, now, 0));
+    now += 1ms;
+  }
+}
+
 }  // namespace
 }  // namespace brigade::http::detail
