@@ -84,6 +84,7 @@ void Pipe::close() {
   if (!socket_) return;
   loop_.unwatch(socket_.get(), *this);
   socket_.reset();
+  told_full_ = false;  // nobody is to be told of room any more
   peer_is_gone();
 }
 
