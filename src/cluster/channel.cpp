@@ -82,7 +82,8 @@ void Channel::receive() {
     auto message = decode(std::string_view(frame.data(), static_cast<std::size_t>(got)));
     if (!message) return close("sent a frame that makes no sense");
     // A connection that cannot be taken is for another worker: its frame comes without it.
-    if ((header.msg_flags & MSG_CTRUNC) != 0 && message->type != MessageType::connection) {
+    if ((header.msg_flags & MSG_CTRUNC) != 0 && message->type != MessageType::connection &&
+        message->type != MessageType::pass_on) {
       return close("sent a descriptor that could not be taken (ulimit -n)");
     }
     message->fd = std::move(received);

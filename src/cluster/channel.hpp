@@ -32,6 +32,8 @@ class Channel final : private Watcher {
 
   /// Takes the message's descriptor. Dropped when the channel is closed.
   void send(Message message);
+  /// Messages that the peer has not taken yet.
+  std::size_t queued() const { return queue_.size(); }
   bool open() const { return static_cast<bool>(socket_); }
   /// Reads what has come, without waiting for the loop to notice: for the moment a child is reaped.
   void receive_pending() { receive(); }

@@ -60,7 +60,9 @@ class Reader {
 
 bool known(std::uint8_t type) {
   return (type >= static_cast<std::uint8_t>(MessageType::online) &&
-          type <= static_cast<std::uint8_t>(MessageType::introduce)) ||
+          type <= static_cast<std::uint8_t>(MessageType::pass_reply)) ||
+         type == static_cast<std::uint8_t>(MessageType::pass_part) ||
+         type == static_cast<std::uint8_t>(MessageType::pass_on) ||
          (type >= static_cast<std::uint8_t>(MessageType::listen_reply) &&
           type <= static_cast<std::uint8_t>(MessageType::introduced));
 }
@@ -177,6 +179,18 @@ std::optional<PassedReply> PassedReply::decode(std::string_view body) {
   Reader in(body);
   if (!in.number(out.board) || !in.number(taken) || !in.at_end()) return std::nullopt;
   out.taken = taken != 0;
+  return out;
+}
+
+std::string PassOn::encode() const {
+  return Writer().text(server).number(key).number(position).take();
+}
+std::optional<PassOn> PassOn::decode(std::string_view body) {
+  PassOn out;
+  Reader in(body);
+  if (!in.text(out.server) || !in.number(out.key) || !in.number(out.position) || !in.at_end()) {
+    return std::nullopt;
+  }
   return out;
 }
 

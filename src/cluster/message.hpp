@@ -30,6 +30,10 @@ enum class MessageType : std::uint8_t {
   connection_reply = 8,  // PassedReply, to a connection
   stood_in = 9,          // StandIn: has closed what it stood in for
   introduce = 10,        // Introduce: wants a pipe to a sibling
+  pass_reply = 11,       // PassedReply, to pass_on
+  // either way
+  pass_part = 32,  // bytes of the connection that pass_on brings
+  pass_on = 33,    // PassOn: a live connection, for another worker
   // primary → worker
   listen_reply = 64,     // ListenReply, with the socket
   drain = 65,            // Drain
@@ -108,6 +112,15 @@ struct PassedReply {
 
   std::string encode() const;
   static std::optional<PassedReply> decode(std::string_view body);
+};
+
+struct PassOn {
+  std::string server;          // the key of its first socket
+  std::uint64_t key = 0;       // the hash of what the client is known by
+  std::uint32_t position = 0;  // whose it should be
+
+  std::string encode() const;
+  static std::optional<PassOn> decode(std::string_view body);
 };
 
 struct StandIn {

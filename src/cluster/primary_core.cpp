@@ -148,6 +148,7 @@ void PrimaryCore::reaped(WorkerProcess& worker, ExitStatus status) {
   tell(on_exit, worker.handle(), status);
   vacated(seat, worker);
   sockets_.died(worker, worker.draining && !worker.replace && !seat.worker);
+  passing_.died(worker);
   forget_if_gone(worker);
   finish_if_empty();
 }

@@ -16,6 +16,7 @@
 #include "cluster/broadcasts.hpp"
 #include "cluster/error_sink.hpp"
 #include "cluster/oom_kills.hpp"
+#include "cluster/passing.hpp"
 #include "cluster/primary_control.hpp"
 #include "cluster/programs.hpp"
 #include "cluster/reload_news.hpp"
@@ -138,6 +139,7 @@ class PrimaryCore {
   void received(WorkerProcess& worker, Message message);
   void share_with(WorkerProcess& worker, const Message& message);
   void now_listening(WorkerProcess& worker, const std::string& address);
+  std::vector<WorkerProcess*> serving();
 
   // primary_scale.cpp
   static bool is_filled(const Seat& seat);
@@ -184,6 +186,7 @@ class PrimaryCore {
   std::deque<std::unique_ptr<Seat>> seats_;
   std::map<std::uint64_t, std::unique_ptr<WorkerProcess>> workers_;
   Sockets sockets_;
+  Passing passing_{[this] { return serving(); }};
   MessageHandlers<Worker> message_handlers_;
   RequestHandlers<Worker> request_handlers_;
   Route route_{*this};

@@ -26,6 +26,12 @@ void PrimaryCore::received(WorkerProcess& worker, Message message) {
       return sockets_.answered(worker, message);
     case MessageType::stood_in:
       return sockets_.stood_in(worker, message);
+    case MessageType::pass_part:
+      return passing_.part(worker, message);
+    case MessageType::pass_on:
+      return passing_.pass(worker, std::move(message));
+    case MessageType::pass_reply:
+      return passing_.answered(worker, message);
     case MessageType::listening:
       return now_listening(worker, message.body);
     case MessageType::failed:
@@ -51,6 +57,16 @@ void PrimaryCore::received(WorkerProcess& worker, Message message) {
     case MessageType::introduced:
       return;  // ours to say, not theirs
   }
+}
+
+// Those that could take a connection.
+std::vector<WorkerProcess*> PrimaryCore::serving() {
+  std::vector<WorkerProcess*> out;
+  for (auto& [id, worker] : workers_) {
+    if (worker->state == WorkerState::listening && !worker->exit && worker->channel->open())
+      out.push_back(worker.get());
+  }
+  return out;
 }
 
 void PrimaryCore::share_with(WorkerProcess& worker, const Message& message) {

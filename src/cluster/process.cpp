@@ -70,6 +70,11 @@ void Process::lost_primary(const char* error) {
 
 void Process::received(Message message) {
   if (message.type == MessageType::connection) return handed(std::move(message));
+  if (message.type == MessageType::pass_part) {
+    parts_ += message.body;
+    return;
+  }
+  if (message.type == MessageType::pass_on) return adopt(std::move(message));
   if (message.type == MessageType::stand_in || message.type == MessageType::stand_down) {
     return stand_in(std::move(message));
   }

@@ -43,6 +43,17 @@ class Receiver {
   ~Receiver() = default;
 };
 
+/// A server that other workers may pass live connections to.
+class Adopter {
+ public:
+  /// False: another worker should have it. `key` is what its
+  /// client is known by, hashed; `bytes` were read from it already.
+  virtual bool adopt(Fd& connection, std::uint64_t key, std::string_view bytes) = 0;
+
+ protected:
+  ~Adopter() = default;
+};
+
 /// One per loop; those who need it share it. Loop thread only.
 ///
 /// A worker drains when its primary says so, on SIGTERM, and when its primary is gone. It ignores
@@ -79,6 +90,12 @@ class Process {
     const auto found = receivers_.find(board);
     if (found != receivers_.end() && found->second == &receiver) receivers_.erase(found);
   }
+  /// Where a client of this key belongs, of all positions that serve; nothing when that is here.
+  std::optional<std::uint32_t> elsewhere(std::uint64_t key) const;
+  /// A live connection, to the server of the same first socket at another position.
+  void pass_on(const PassOn& order, std::string_view bytes, Fd connection);
+  void add_adopter(const std::string& server, Adopter& adopter) { adopters_[server] = &adopter; }
+  void remove_adopter(const std::string& server) { adopters_.erase(server); }
   /// Tells the primary that it serves now. The first of these makes the worker ready.
   void listening(const std::string& address);
   /// What goes wrong from then on is not a failed start.
@@ -111,6 +128,7 @@ class Process {
   void received(Message message);
   void handed(Message message);
   void stand_in(Message message);
+  void adopt(Message message);
   Receiver* receiver(unsigned board);
   void lost_primary(const char* error);
   void stop_signal(int signal);
@@ -120,6 +138,8 @@ class Process {
   brigade::detail::List<Drainable> members_;
   std::map<std::uint32_t, Pending*> pending_;
   std::map<unsigned, Receiver*> receivers_;
+  std::map<std::string, Adopter*> adopters_;
+  std::string parts_;  // of the connection that is being passed to us
   std::set<std::string> used_;
   std::map<std::string, std::uint32_t> ordinals_;
   std::uint32_t next_sequence_ = 1;

@@ -40,6 +40,23 @@ bool Connection::start() {
   return true;
 }
 
+void Connection::take_over(std::uint64_t key, std::string_view bytes) {
+  sticky_key_ = key;
+  ensure_capacity(bytes.size());
+  end_ = bytes.copy(chunk_, bytes.size());
+  batch_began_ = server_.loop().now();
+  server_.loop().run_later(go_on_);
+}
+
+// Nothing of it is unanswered but what goes along.
+void Connection::leave_for_its_worker() {
+  server_.loop().unwatch(socket_.get(), *this);
+  if (exchange_) server_.give_exchange(std::move(exchange_));
+  server_.pass_on(*goes_to_, sticky_key_, {chunk_ + begin_, end_ - begin_}, std::move(socket_));
+  server_.ended(*this);
+  delete this;
+}
+
 void Connection::destroy() {
   server_.loop().unwatch(socket_.get(), *this);
   if (handler_runs()) server_.handler_ends();
@@ -86,6 +103,10 @@ void Connection::resume() {
 bool Connection::pump() {
   for (int reads = 0;; ++reads) {
     const bool more = process();
+    if (goes_to_) {
+      leave_for_its_worker();
+      return false;
+    }
     if (!flush()) return false;
     if ((phase_ != Phase::idle && phase_ != Phase::head) || blocked_) return true;
     if (more) continue;

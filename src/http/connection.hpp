@@ -23,6 +23,7 @@
 #include <brigade/loop.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "http/exchange.hpp"
@@ -46,6 +47,8 @@ class Connection final : public brigade::detail::ListNode,
 
   /// False when the kernel cannot watch one more.
   bool start();
+  /// Before that: another worker has read `bytes` from it, of a client whose key is `key`.
+  void take_over(std::uint64_t key, std::string_view bytes);
   /// The server drains: an idle connection is closed after `quiet`, others with their next answer.
   void drain(Duration quiet);
   /// The drain's deadline: end now, or as soon as the handler has.
@@ -94,6 +97,7 @@ class Connection final : public brigade::detail::ListNode,
   void ensure_capacity(std::size_t capacity);
   void drop_chunk();
   void settle();
+  void leave_for_its_worker();
   void set_deadline(TimePoint at);
   void time_is_up();
   void wait_for_handler();
@@ -103,6 +107,7 @@ class Connection final : public brigade::detail::ListNode,
   bool process();
   bool answer_what_is_there();
   bool take_proxy_header();
+  bool belongs_elsewhere();
   void dispatch();
   void begin_body(std::size_t limit);
   void answer(Response& response);
@@ -146,7 +151,9 @@ class Connection final : public brigade::detail::ListNode,
   std::unique_ptr<detail::Exchange> exchange_;
   detail::BodyWait* body_wait_ = nullptr;
   std::unique_ptr<detail::ProxyHeader> proxied_;
-  std::uint32_t batch_ = 0;  // answers since the last write
+  std::uint64_t sticky_key_ = 0;               // for which it is in the right place
+  std::optional<std::uint32_t> goes_to_ = {};  // the position that it is passed to
+  std::uint32_t batch_ = 0;                    // answers since the last write
   Phase phase_ = Phase::idle;
   bool awaits_proxy_ = false;  // the PROXY header is still to come
   bool readable_ = false;

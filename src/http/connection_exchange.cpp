@@ -1,6 +1,8 @@
 // Connection, the part that has requests answered.
 #include <brigade/log.hpp>
 
+#include "cluster/passing.hpp"
+#include "cluster/rendezvous.hpp"
 #include "http/connection.hpp"
 #include "http/response_writer.hpp"
 #include "http/server_core.hpp"
@@ -58,11 +60,31 @@ bool Connection::answer_what_is_there() {
       case HeadParser::Status::complete:
         break;
     }
+    if (server_.sticky && belongs_elsewhere()) {
+      if (out_.empty()) return false;
+      goes_to_.reset();  // when the answers have left
+      sticky_key_ = 0;
+      return true;
+    }
     begin_ += outcome.consumed;
     dispatch();
     if (batch_ % clock_every == clock_every - 1) server_.read_clock();
   }
   return false;
+}
+
+// Whether this request is for another worker; notes which.
+bool Connection::belongs_elsewhere() {
+  // What a PROXY header told would not come along.
+  if (proxied_) return false;
+  Request& request = exchange_->request;
+  request.socket_ = socket_.get();
+  const std::string known_by = server_.sticky(request);
+  if (known_by.empty() || end_ - begin_ > cluster::detail::most_passed_bytes) return false;
+  const std::uint64_t key = cluster::detail::key_hash(known_by);
+  if (std::exchange(sticky_key_, key) == key) return false;
+  goes_to_ = server_.elsewhere(key);
+  return goes_to_.has_value();
 }
 
 void Connection::dispatch() {

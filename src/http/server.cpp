@@ -26,6 +26,11 @@ Server& Server::on_error(ErrorHandler handler) {
   return *this;
 }
 
+Server& Server::sticky(StickyKey key) {
+  core_->sticky = std::move(key);
+  return *this;
+}
+
 Server& Server::listen(cluster::Place place, const ListenOptions& options) {
   core_->add_place(std::move(place), options);
   return *this;

@@ -188,6 +188,10 @@ Task<> ServerCore::serve() {
       break;
     }
     listeners_.push_back(cluster::detail::make_source(*process_, std::move(*socket), door));
+    if (sticky && adopts_for_.empty()) {
+      adopts_for_ = listeners_.back()->key();
+      process_->add_adopter(adopts_for_, *this);
+    }
     process_->listening(listeners_.back()->address());
   }
   process_->add(*this);
@@ -199,6 +203,7 @@ void ServerCore::leave_loop() {
   static_cast<cluster::detail::Drainable&>(*this).unlink();
   stop_listening();
   listeners_.clear();
+  if (!adopts_for_.empty()) process_->remove_adopter(std::exchange(adopts_for_, {}));
   while (Connection* connection = connections_.pop_front()) connection->abandon();
   loop_->disarm(cut_);
   process_.reset();  // it belongs to the loop, and a server may outlive that
@@ -238,16 +243,30 @@ void ServerCore::Door::on_connection(Fd socket) {
 }
 
 void ServerCore::add_connection(Fd socket, bool proxied) {
-  auto* connection = new Connection(*this, std::move(socket), proxied);
-  if (!connection->start()) {
-    delete connection;
-    return;
-  }
+  add(std::make_unique<Connection>(*this, std::move(socket), proxied));
+}
+
+bool ServerCore::add(std::unique_ptr<Connection> owned) {
+  if (!owned->start()) return false;
+  Connection* connection = owned.release();  // it deletes itself
   connections_.push_back(*connection);
   ++connection_count_;
   figures_->loop.connections_open.add();
   figures_->loop.connections_total.add();
   if (draining_) connection->drain(std::max<Duration>(quiet_, std::chrono::seconds(1)));
+  return true;
+}
+
+bool ServerCore::adopt(Fd& socket, std::uint64_t key, std::string_view bytes) {
+  if (draining_ || connection_count_ >= max_connections_) return false;
+  auto connection = std::make_unique<Connection>(*this, std::move(socket), false);
+  connection->take_over(key, bytes);
+  return add(std::move(connection));
+}
+
+void ServerCore::pass_on(std::uint32_t position, std::uint64_t key, std::string_view bytes,
+                         Fd connection) {
+  process_->pass_on({adopts_for_, key, position}, bytes, std::move(connection));
 }
 
 void ServerCore::ended(Connection& connection) {

@@ -25,7 +25,7 @@ class Connection;
 
 namespace detail {
 
-class ServerCore final : private cluster::detail::Drainable {
+class ServerCore final : private cluster::detail::Drainable, private cluster::detail::Adopter {
  public:
   explicit ServerCore(ServerOptions options);
   ~ServerCore();
@@ -39,6 +39,7 @@ class ServerCore final : private cluster::detail::Drainable {
   // Set before it serves.
   std::vector<Middleware> middleware;
   ErrorHandler on_error;
+  StickyKey sticky;  // may be empty
 
   // For connections.
   const ServerOptions& options() const { return options_; }
@@ -82,6 +83,11 @@ class ServerCore final : private cluster::detail::Drainable {
   }
   Response answer_error(Request& request, std::exception_ptr error);
   void ended(Connection& connection);
+  std::optional<std::uint32_t> elsewhere(std::uint64_t key) const {
+    return process_->elsewhere(key);
+  }
+  /// To the worker of that position, with what was read of it.
+  void pass_on(std::uint32_t position, std::uint64_t key, std::string_view bytes, Fd connection);
 
   /// Chunks and exchanges go round among the connections that have something to do, the last used
   /// first because it is still in the cache. An idle connection has neither.
@@ -112,6 +118,8 @@ class ServerCore final : private cluster::detail::Drainable {
   };
 
   void add_connection(Fd socket, bool proxied);
+  bool adopt(Fd& connection, std::uint64_t key, std::string_view bytes) override;
+  bool add(std::unique_ptr<Connection> connection);
   void on_drain(Duration quiet, Duration deadline) override;
   void stop_listening();
   void cut();
@@ -132,6 +140,7 @@ class ServerCore final : private cluster::detail::Drainable {
   std::shared_ptr<cluster::detail::Process> process_;
   stats::Slot* figures_ = nullptr;
   std::vector<std::unique_ptr<cluster::detail::ConnectionSource>> listeners_;
+  std::string adopts_for_;  // what this server is known by in other workers
   brigade::detail::List<Connection> connections_;
   std::size_t connection_count_ = 0;
   std::size_t max_connections_ = 0;

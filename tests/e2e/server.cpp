@@ -82,6 +82,8 @@ int main(int argc, char** argv) {
              {.description = "Does what tests ask for.", .http = server_options(options)},
              [&](App& app) {
                misbehave_at_start(options);
+               if (options.has("sticky"))
+                 app.server().sticky(http::by_cookie(options.values.at("sticky")));
                add_routes(app);
              });
 }

@@ -12,6 +12,7 @@
 #include <brigade/http/error.hpp>
 #include <brigade/http/handler.hpp>
 #include <brigade/http/route_options.hpp>
+#include <brigade/http/sticky.hpp>
 #include <brigade/http/trusted_proxies.hpp>
 #include <brigade/time.hpp>
 
@@ -99,6 +100,10 @@ class Server {
   /// Instead of the default, which answers HttpError with its status, Overloaded with 503 and
   /// Retry-After, anything else with 500 and a log line; all as {"error": …}.
   Server& on_error(ErrorHandler handler);
+
+  /// Connections of clients with one key go to one worker (sticky.hpp). Without a cluster it
+  /// changes nothing.
+  Server& sticky(StickyKey key);
 
   /// Where to listen; may be called several times. Port 0: the kernel chooses.
   Server& listen(std::uint16_t port) { return listen(cluster::Place{.port = port}); }

@@ -84,7 +84,7 @@ TEST(Message, IsRefusedWhenItsTypeIsUnknown) {
     frame[type_at] = static_cast<char>(type);
     if (decode(frame)) ++known;
   }
-  EXPECT_EQ(known, 19);
+  EXPECT_EQ(known, 22);
 }
 
 TEST(Message, IsRefusedWhenItsSizeIsNotThePackets) {
