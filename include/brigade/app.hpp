@@ -25,6 +25,9 @@ struct AppOptions {
   bool pin = false;
   std::string description = {};
   Duration drain_deadline = std::chrono::seconds(30);
+  Duration probation = std::chrono::seconds(3);
+  unsigned surge = 1;
+  cluster::RestartOptions restarts = {};
   std::function<void(const cluster::Ready&)> on_ready = {};
   std::optional<cluster::ControlSocket> control = cluster::ControlSocket{};
   http::ServerOptions http = {};

@@ -9,6 +9,7 @@
 #include <brigade/cluster_control.hpp>
 #include <brigade/cluster_events.hpp>
 #include <brigade/cluster_peer.hpp>
+#include <brigade/cluster_restart.hpp>
 #include <brigade/cluster_run.hpp>
 #include <brigade/cluster_settings.hpp>
 #include <brigade/exit_reason.hpp>
@@ -69,9 +70,13 @@ class Worker final : public Peer {
   /// Asks it to drain: stop accepting, finish, exit. It is not replaced.
   void disconnect();
   /// Replaces it by a worker of the same program: that one is started, and when it listens this one
-  /// drains. Waits for a reload or another replacement that runs. False when it goes already, or
+  /// drains. Waits for a reload that runs. False when it goes already, or
   /// is itself a successor that does not listen yet. `reason` is for the log.
   bool recycle(const std::string& reason = "it was asked for");
+  /// Says that a worker which a reload has started is no good, whatever it says itself: everything
+  /// goes back to the old program. For checks of your own, in on_listening or within the probation.
+  /// False when it is not on probation.
+  bool reject(const std::string& reason);
   /// Sends a signal at once. False when it is dead. The death counts as involuntary.
   bool kill(int signal = SIGTERM);
 
@@ -91,10 +96,18 @@ struct PrimaryOptions {
   unsigned max_workers = 128;
   /// Replace workers that die. Off: Node's behaviour, it is the exit callback's business.
   bool restart = true;
-  Duration first_restart_delay = std::chrono::milliseconds(100);
-  Duration longest_restart_delay = std::chrono::seconds(30);
-  /// A successor that does not listen in this time ends the reload.
+  /// When, and when not any more.
+  RestartOptions restarts = {};
+  /// A successor, or a worker that replaces one which has listened, is killed when it does not
+  /// listen in this time.
   Duration listen_timeout = std::chrono::seconds(30);
+  /// A reload's new worker must live so long after it listens; if not, all positions go back to the
+  /// old program. The first one is watched alone, with its predecessor still serving beside it. 0:
+  /// to listen is proof enough.
+  Duration probation = std::chrono::seconds(3);
+  /// How many positions a reload, or replacements, may have in change at once: so many more
+  /// processes there may be for a while.
+  unsigned surge = 1;
   /// Draining workers are killed after this time.
   Duration drain_deadline = std::chrono::seconds(30);
   /// How long a draining worker leaves an idle connection open, in case a request is on its way. It
@@ -166,11 +179,13 @@ class Primary {
   /// The last exits of the worker at a position, at most 8, the newest last.
   std::vector<PastExit> exits(std::uint32_t number) const;
 
-  /// Replaces the workers one after another, from the program now at this one's path.
-  void reload();
-  /// Changes the number of workers, after a reload that runs. More: at new positions. Fewer: those
-  /// at the highest positions drain; nobody is reset. The Error says why not: the cluster drains,
-  /// 0, or more than max_workers less one.
+  /// Replaces the workers, from the program now at this one's path: all of them or, when a new one
+  /// fails, none. While one runs, another follows it, however often it is asked for. The Error says
+  /// that the cluster drains.
+  Result<void> reload();
+  /// Changes the number of workers. More: at new positions. Fewer: those at the highest positions
+  /// drain; nobody is reset. Positions that were given up are tried again. The Error says why not:
+  /// the cluster drains, 0, or more than max_workers less one.
   Result<void> scale(unsigned count);
   /// Drains all workers; run() then returns 0. A second call kills them instead.
   void shutdown();

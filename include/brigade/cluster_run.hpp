@@ -2,6 +2,7 @@
 #pragma once
 
 #include <brigade/cluster_control.hpp>
+#include <brigade/cluster_restart.hpp>
 #include <brigade/scheduling.hpp>
 #include <brigade/time.hpp>
 
@@ -67,6 +68,12 @@ struct RunOptions {
   Duration drain_deadline = std::chrono::seconds(30);
   /// What `./app ctl` talks to. --name, BRIGADE_NAME, --control, BRIGADE_CONTROL, --no-control.
   std::optional<ControlSocket> control = ControlSocket{};
+  /// --probation-seconds, BRIGADE_PROBATION_SECONDS: as PrimaryOptions::probation.
+  Duration probation = std::chrono::seconds(3);
+  /// As PrimaryOptions::surge.
+  unsigned surge = 1;
+  /// When workers that die are replaced.
+  RestartOptions restarts = {};
   bool port_given = false;  // set by run()
   bool host_given = false;
   bool socket_given = false;

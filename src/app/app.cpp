@@ -127,6 +127,9 @@ int run(int argc, char** argv, AppOptions options, const std::function<void(App&
   settings.pin = options.pin;
   settings.description = options.description;
   settings.drain_deadline = options.drain_deadline;
+  settings.probation = options.probation;
+  settings.surge = options.surge;
+  settings.restarts = options.restarts;
   settings.on_ready = options.on_ready;
   settings.control = options.control;
   return cluster::run(argc, argv, settings, [&](const cluster::Place& place) {

@@ -63,6 +63,7 @@ std::optional<int> read_options(int argc, char** argv, RunOptions& options) {
   std::string workers;
   std::string scheduling;
   double drain_seconds = std::chrono::duration<double>(options.drain_deadline).count();
+  double probation_seconds = std::chrono::duration<double>(options.probation).count();
   parser
       .add_option("--workers", workers,
                   "Worker processes: 1 to 120, or max for one per CPU; 0: one process in all")
@@ -100,6 +101,12 @@ std::optional<int> read_options(int argc, char** argv, RunOptions& options) {
       ->envname("BRIGADE_CONTROL");
   parser.add_flag("--no-control", no_control, "No control socket");
   parser.footer(std::string(argv[0]) + " ctl --help tells how to steer it while it runs.");
+  parser
+      .add_option("--probation-seconds", probation_seconds,
+                  "Time that a reload's new worker must live, or all is rolled back")
+      ->envname("BRIGADE_PROBATION_SECONDS")
+      ->check(CLI::Range(0.0, 86400.0))
+      ->capture_default_str();
   try {
     parser.parse(argc, argv);
     take_control_options(name, control, no_control, options);
@@ -116,8 +123,11 @@ std::optional<int> read_options(int argc, char** argv, RunOptions& options) {
     const int code = parser.exit(error);
     return code == 0 ? 0 : 2;
   }
-  options.drain_deadline =
-      std::chrono::duration_cast<Duration>(std::chrono::duration<double>(drain_seconds));
+  const auto duration = [](double seconds) {
+    return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+  };
+  options.drain_deadline = duration(drain_seconds);
+  options.probation = duration(probation_seconds);
   return std::nullopt;
 }
 

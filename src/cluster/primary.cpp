@@ -39,6 +39,9 @@ void Worker::disconnect() {
 bool Worker::recycle(const std::string& reason) {
   return process_.core_.recycle(process_, reason);
 }
+bool Worker::reject(const std::string& reason) {
+  return process_.core_.reject(process_, reason);
+}
 bool Worker::kill(int signal) {
   return !process_.exit && process_.child->send_signal(signal);
 }
@@ -92,8 +95,8 @@ std::vector<Worker*> Primary::workers() const {
 std::vector<PastExit> Primary::exits(std::uint32_t number) const {
   return core_->exits(number);
 }
-void Primary::reload() {
-  core_->reload();
+Result<void> Primary::reload() {
+  return core_->reload();
 }
 Result<void> Primary::scale(unsigned count) {
   return core_->scale(count);

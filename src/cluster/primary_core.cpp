@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <random>
 
 namespace brigade::cluster::detail {
 namespace {
@@ -14,6 +15,16 @@ namespace {
 stats::Scoreboard make_board(unsigned max_workers) {
   auto board = stats::Scoreboard::create(std::clamp(max_workers, 1U, stats::kMaxSlots));
   return std::move(board).value();
+}
+
+SupervisorOptions supervisor_options(const PrimaryOptions& options, unsigned max_workers) {
+  return {.restart = options.restart,
+          .restarts = options.restarts,
+          .listen_timeout = options.listen_timeout,
+          .drain_deadline = options.drain_deadline,
+          .probation = options.probation,
+          .surge = options.surge,
+          .max_workers = max_workers};
 }
 
 }  // namespace
@@ -25,11 +36,12 @@ PrimaryCore::PrimaryCore(PrimaryOptions options)
       board_(make_board(options_.max_workers)),
       error_sink_(STDERR_FILENO),
       sockets_(options_.scheduling, board_),
-      successor_timeout_(*this),
-      random_(std::random_device{}()) {
+      supervisor_(supervisor_options(options_, board_.slots()), std::random_device{}()),
+      deadline_(*this) {
   // Now: not what is deployed at its path when the first worker is started.
-  if (auto own = programs_.get(generation_, {}); !own) throw ErrorException(own.error());
-  board_.header().primary.generation.set(generation_);
+  const std::uint64_t generation = supervisor_.generation();
+  if (auto own = programs_.get(generation, {}); !own) throw ErrorException(own.error());
+  board_.header().primary.generation.set(generation);
 
   // Nobody may end us by not reading what we write.
   struct sigaction pipe {};
@@ -44,7 +56,8 @@ PrimaryCore::PrimaryCore(PrimaryOptions options)
       shutdown();
     }));
   }
-  signals_.push_back(std::make_unique<SignalWatch>(SIGHUP, [this] { reload(); }));
+  signals_.push_back(
+      std::make_unique<SignalWatch>(SIGHUP, [this] { static_cast<void>(reload()); }));
   signals_.push_back(std::make_unique<SignalWatch>(SIGTTIN, [this] { scale_by(1); }));
   signals_.push_back(std::make_unique<SignalWatch>(SIGTTOU, [this] { scale_by(-1); }));
   if (options_.control) control_ = PrimaryControl::open(*this, *options_.control);
@@ -57,40 +70,46 @@ PrimaryCore::~PrimaryCore() {
 }
 
 Worker* PrimaryCore::fork(const std::map<std::string, std::string>& environment) {
-  if (draining_) {
+  fork_settings_ = options_.settings;
+  if (!environment.empty()) {
+    std::map<std::string, std::string> merged = environment;
+    if (fork_settings_->environment) merged.merge(*fork_settings_->environment);
+    fork_settings_->environment = std::move(merged);
+  }
+  const auto number = supervisor_.add();
+  if (!number) {
+    fork_settings_.reset();
     log::warn("fork() is refused: the cluster is draining");
     return nullptr;
   }
-  auto seat = std::make_unique<Seat>(*this, static_cast<std::uint32_t>(seats_.size()));
-  seat->settings = options_.settings;
-  if (!environment.empty()) {
-    std::map<std::string, std::string> merged = environment;
-    if (seat->settings.environment) merged.merge(*seat->settings.environment);
-    seat->settings.environment = std::move(merged);
+  carry_out();
+  fork_settings_.reset();
+  const std::uint64_t id = supervisor_.positions()[*number].worker;
+  if (const auto found = workers_.find(id); found != workers_.end()) {
+    return &found->second->handle();
   }
-  seat->generation = generation_;
-  seat->policy = RestartPolicy({options_.first_restart_delay, options_.longest_restart_delay});
-  WorkerProcess* worker = start(*seat, generation_, false);
-  if (!worker) return nullptr;
-  seat->worker = worker;
-  seats_.push_back(std::move(seat));
-  return &worker->handle();
+  supervisor_.remove(*number, true, loop_.read_clock());  // a fork() that failed leaves nothing
+  carry_out();
+  return nullptr;
 }
 
-WorkerProcess* PrimaryCore::start(Seat& seat, std::uint64_t generation, bool successor) {
+WorkerProcess* PrimaryCore::start(const action::Start& start) {
+  const Position& position = supervisor_.positions()[start.position];
   const std::uint64_t id = next_id_++;
-  auto slot = board_.claim_slot(
-      {.id = id, .number = seat.number, .generation = generation, .restarts = seat.restarts});
+  auto slot = board_.claim_slot({.id = id,
+                                 .number = start.position,
+                                 .generation = start.generation,
+                                 .restarts = position.restarts});
   if (!slot) {
     report(nullptr, Error(EAGAIN, fmt::format("cannot start a worker: {} are there already "
                                               "(max_workers)",
                                               workers_.size())));
     return nullptr;
   }
-  const TimePoint began = monotonic_now();
-  auto owned = std::make_unique<WorkerProcess>(*this, id, seat.number, generation, *slot);
+  const TimePoint began = loop_.read_clock();
+  auto owned = std::make_unique<WorkerProcess>(*this, id, start.position, start.generation, *slot);
   WorkerProcess& worker = *owned;
-  auto spawned = spawn_worker(seat, worker);
+  auto spawned = spawn_worker(seats_[start.position].settings, worker);
   if (!spawned) {
     report(nullptr,
            Error(spawned.error().code(), "cannot start a worker: " + spawned.error().message()));
@@ -100,7 +119,6 @@ WorkerProcess* PrimaryCore::start(Seat& seat, std::uint64_t generation, bool suc
   workers_.emplace(id, std::move(owned));
   worker.pid = spawned->pid;
   worker.started = began;
-  worker.successor = successor;
   board_.entry(*slot).pid.set(spawned->pid);
   worker.child = std::make_unique<ChildWatch>(
       std::move(spawned->pidfd), [this, &worker](ExitStatus status) { reaped(worker, status); });
@@ -119,15 +137,6 @@ void PrimaryCore::post(std::function<void()> function) {
   });
 }
 
-void PrimaryCore::refill(Seat& seat) {
-  if (draining_ || seat.worker) return;
-  ++seat.restarts;
-  board_.header().primary.restarts.add();
-  seat.worker = start(seat, seat.generation, false);
-  // Out of processes, memory or descriptors: that passes, so try again.
-  if (!seat.worker) loop_.arm(seat, seat.policy.delay_after_death(Duration(-1), random_()));
-}
-
 void PrimaryCore::reaped(WorkerProcess& worker, ExitStatus status) {
   // What it said last counts. Twice a turn's worth is more than the socket holds; a channel that
   // stays open after that is held by a process the worker started.
@@ -140,57 +149,32 @@ void PrimaryCore::reaped(WorkerProcess& worker, ExitStatus status) {
   note_reason(worker, status);
   worker.state = WorkerState::dead;
   if (!worker.voluntary) worker.voluntary = worker.draining || worker.said_goodbye;
-  worker.disarm_kill();
   board_.release_slot(worker.slot());
-  Seat& seat = *seats_[worker.number()];
-  if (seat.worker == &worker) seat.worker = nullptr;
-  if (seat.successor == &worker) seat.successor = nullptr;
+  log_death(worker);
   tell(on_exit, worker.handle(), status);
-  vacated(seat, worker);
-  sockets_.died(worker, worker.draining && !worker.replace && !seat.worker);
+  supervisor_.died(worker.id(), status, loop_.read_clock());
+  const bool wanted = supervisor_.positions()[worker.number()].wanted;
+  sockets_.died(worker, (worker.draining || worker.said_goodbye) && !wanted);
   passing_.died(worker);
   forget_if_gone(worker);
-  finish_if_empty();
+  carry_out();
 }
 
-void PrimaryCore::vacated(Seat& seat, WorkerProcess& worker) {
-  if (worker.successor) return successor_died(worker);
-  const bool in_reload = plan_.current() == seat.number;
-  if (in_reload && worker.draining) return take(plan_.predecessor_gone());
-  if (worker.said_goodbye) return;
+void PrimaryCore::log_death(WorkerProcess& worker) {
+  last_failure_ = worker.failure;
+  const Member* member = supervisor_.find(worker.id());
+  if (!member || member->leaving) return;
+  successor_end_ = worker.reason.text() + (worker.listening_since   ? " on probation"
+                                           : worker.failure.empty() ? " before it listened"
+                                                                    : "");
+  if (supervisor_.positions()[member->position].successor == worker.id()) {
+    log::error("new worker {} (pid {}) {}", worker.id(), worker.pid, successor_end_);
+    return;
+  }
   // Before anything has listened, all workers tend to fail for one reason: it is said once, at the
   // end.
-  const bool said_later = !ever_listened_ && generation_ == 1 && !worker.failure.empty();
-  if (!worker.draining && !said_later) {
-    log_exit(worker);
-  }
-  if (first_generation_failed(worker)) return;
-  if (!options_.restart || draining_ || !worker.replace || seat.worker) return;
-  const Duration listened =
-      worker.listening_since ? loop_.read_clock() - *worker.listening_since : Duration(-1);
-  const Duration delay = seat.policy.delay_after_death(listened, random_());
-  if (delay == Duration(0)) return refill(seat);
-  if (!said_later) {
-    log::warn("worker position {} is unstable ({} deaths in a row): it starts again in {} ms",
-              seat.number, seat.policy.unstable_deaths(),
-              std::chrono::duration_cast<std::chrono::milliseconds>(delay).count());
-  }
-  loop_.arm(seat, delay);
-}
-
-// Nothing has ever listened, and now the last of the first workers is dead: trying again will not
-// help, and a supervisor above us must hear of it.
-bool PrimaryCore::first_generation_failed(const WorkerProcess& worker) {
-  seats_[worker.number()]->started_once = true;
-  if (ever_listened_ || draining_ || !running_ || generation_ != 1 || !options_.restart)
-    return false;
-  const bool others_may = std::any_of(seats_.begin(), seats_.end(),
-                                      [](const auto& seat) { return !seat->started_once; });
-  if (others_may) return false;
-  log::error("no worker could start{}", worker.failure.empty() ? "" : ": " + worker.failure);
-  exit_code_ = 1;
-  kill_all();
-  return true;
+  if (!supervisor_.ever_listened() && worker.generation() == 1 && !worker.failure.empty()) return;
+  log_exit(worker);
 }
 
 void PrimaryCore::channel_closed(WorkerProcess& worker, const char* error) {
@@ -245,8 +229,34 @@ std::vector<Worker*> PrimaryCore::workers() {
 }
 
 void PrimaryCore::disconnect(WorkerProcess& worker) {
-  worker.replace = false;
-  drain(worker, options_.drain_quiet / 4);
+  supervisor_.disconnect(worker.id(), loop_.read_clock());
+  carry_out();
+}
+
+bool PrimaryCore::recycle(WorkerProcess& worker, const std::string& reason) {
+  if (!supervisor_.recycle(worker.id(), loop_.read_clock())) return false;
+  log::info("worker {} (pid {}) is to be replaced: {}", worker.id(), worker.pid, reason);
+  carry_out();
+  return true;
+}
+
+bool PrimaryCore::reject(WorkerProcess& worker, const std::string& reason) {
+  if (!supervisor_.reject(worker.id(), loop_.read_clock())) return false;
+  log::error("new worker {} (pid {}) is rejected: {}", worker.id(), worker.pid, reason);
+  carry_out();
+  return true;
+}
+
+Result<void> PrimaryCore::scale(unsigned count) {
+  auto scaled = supervisor_.scale(count, loop_.read_clock());
+  carry_out();
+  return scaled;
+}
+
+Result<void> PrimaryCore::reload() {
+  auto asked = supervisor_.reload(loop_.read_clock());
+  carry_out();
+  return asked;
 }
 
 void PrimaryCore::drain(WorkerProcess& worker, Duration quiet) {
@@ -264,41 +274,23 @@ void PrimaryCore::drain(WorkerProcess& worker, Duration quiet) {
   sockets_.drains(worker);
   // One that has not come to serve has nothing to finish. Before its program heeds us this ends it.
   if (worker.state_before_drain == WorkerState::starting) worker.child->send_signal(SIGTERM);
-  worker.arm_kill(options_.drain_deadline + std::chrono::seconds(1));
 }
 
 void PrimaryCore::shutdown() {
-  if (draining_) {
-    // Not a second thought, but one request that came twice: `timeout` and terminals signal a
-    // process and its group.
-    constexpr Duration same_request = std::chrono::milliseconds(5);
-    if (monotonic_now() - stopping_since_ < same_request) return;
-    if (!killed_) log::warn("stopping at once");
-    if (stop_signal_ != 0 && exit_code_ == 0) exit_code_ = 128 + stop_signal_;
-    return kill_all();
+  if (!supervisor_.stopping()) {
+    tell(on_stop);
+    if (reloading()) reload_failed("the app is stopping");
+    log::info("stopping: {} workers finish what they have", workers().size());
   }
-  draining_ = true;
-  stopping_since_ = monotonic_now();
-  tell(on_stop);
-  if (reloading()) reload_failed("the app is stopping");
-  plan_.abandon();
-  loop_.disarm(successor_timeout_);
-  log::info("stopping: {} workers finish what they have", workers().size());
-  for (auto& seat : seats_) loop_.disarm(*seat);
-  for (auto& [id, worker] : workers_) drain(*worker, options_.drain_quiet / 4);
-  finish_if_empty();
+  const bool killing = supervisor_.killing();
+  supervisor_.stop(stop_signal_, loop_.read_clock());
+  if (supervisor_.killing() && !killing) log::warn("stopping at once");
+  carry_out();
 }
 
 void PrimaryCore::kill_all() {
-  draining_ = true;
-  killed_ = true;
-  for (auto& seat : seats_) loop_.disarm(*seat);
-  for (auto& [id, worker] : workers_) {
-    worker->draining = true;
-    worker->blame(ExitCause::requested);
-    if (!worker->exit) worker->child->send_signal(SIGKILL);
-  }
-  finish_if_empty();
+  supervisor_.kill_all();
+  carry_out();
 }
 
 void PrimaryCore::note_stopped() {
@@ -316,25 +308,11 @@ void PrimaryCore::note_stopped() {
   }
 }
 
-void PrimaryCore::finish_if_empty() {
-  // None is there and none is to come.
-  const bool to_come =
-      std::any_of(seats_.begin(), seats_.end(), [](const auto& seat) { return seat->armed(); });
-  if (!workers().empty() || to_come) return;
-  // What they said last is heard before the end, and that they are gone.
-  for (auto& [id, worker] : workers_) tell_disconnect(*worker);
-  if (workers().empty()) end(exit_code_);
-}
-
-void PrimaryCore::end(int code) {
-  exit_code_ = code;
-  ended_ = true;
-  if (running_) loop_.stop();
-}
-
 int PrimaryCore::run() {
   running_ = true;
+  supervisor_.set_running(true);
   if (!ended_) loop_.run();
+  supervisor_.set_running(false);
   running_ = false;
   return exit_code_;
 }

@@ -40,7 +40,7 @@ void PrimaryCore::note_reason(WorkerProcess& worker, ExitStatus status) {
     if (worker.reason.detail.empty()) worker.reason.detail = text_of(*worker.stack);
     worker.reason.stack = name_frames(worker, *worker.stack);
   }
-  auto& exits = seats_[worker.number()]->exits;
+  auto& exits = seats_[worker.number()].exits;
   if (exits.size() == kept_exits) exits.pop_front();
   exits.push_back({.id = worker.id(),
                    .pid = worker.pid,
@@ -64,9 +64,9 @@ void PrimaryCore::log_exit(const WorkerProcess& worker) {
 }
 
 std::vector<PastExit> PrimaryCore::exits(std::uint32_t number) const {
-  if (number >= seats_.size()) return {};
-  const auto& exits = seats_[number]->exits;
-  return {exits.begin(), exits.end()};
+  const auto seat = seats_.find(number);
+  if (seat == seats_.end()) return {};
+  return {seat->second.exits.begin(), seat->second.exits.end()};
 }
 
 }  // namespace brigade::cluster::detail

@@ -40,8 +40,8 @@ void PrimaryCore::received(WorkerProcess& worker, Message message) {
     case MessageType::goodbye:
       worker.said_goodbye = true;
       worker.blame(ExitCause::requested);
-      worker.replace = false;
-      return;
+      supervisor_.said_goodbye(worker.id(), loop_.read_clock());
+      return carry_out();
     case MessageType::share:
       return share_with(worker, message);
     case MessageType::introduce:
@@ -93,15 +93,16 @@ void PrimaryCore::set_log_level(log::Level level) {
 }
 
 WorkerProcess* PrimaryCore::worker_at(std::uint32_t position) {
-  return position < seats_.size() ? seats_[position]->worker : nullptr;
+  const auto& positions = supervisor_.positions();
+  if (position >= positions.size()) return nullptr;
+  const auto found = workers_.find(positions[position].worker);
+  return found == workers_.end() ? nullptr : found->second.get();
 }
 
 void PrimaryCore::now_listening(WorkerProcess& worker, const std::string& address) {
   if (worker.exit) return;
-  ever_listened_ = true;
-  seats_[worker.number()]->started_once = true;
   if (!worker.listening_since) {
-    worker.listening_since = monotonic_now();
+    worker.listening_since = loop_.read_clock();
     log::debug("worker {} (pid {}) listens after {:.2f} ms", worker.id(), worker.pid,
                std::chrono::duration<double, std::milli>(*worker.listening_since - worker.started)
                    .count());
@@ -111,18 +112,8 @@ void PrimaryCore::now_listening(WorkerProcess& worker, const std::string& addres
     board_.entry(worker.slot()).set_state(WorkerState::listening);
   }
   tell(on_listening, worker.handle(), address);
-  if (worker.successor) {
-    worker.successor = false;
-    loop_.disarm(successor_timeout_);
-    Seat& seat = *seats_[worker.number()];
-    WorkerProcess* predecessor = seat.worker;
-    seat.successor = nullptr;
-    seat.worker = &worker;
-    seat.generation = worker.generation();
-    take(plan_.successor_listens());
-    if (!predecessor) take(plan_.predecessor_gone());  // it died while its successor started
-    if (predecessor) drain(*predecessor, options_.drain_quiet);
-  }
+  supervisor_.listens(worker.id(), loop_.read_clock());
+  carry_out();
 }
 
 }  // namespace brigade::cluster::detail

@@ -81,9 +81,7 @@ Result<void> PrimaryCore::Route::send(std::string_view name, std::span<const std
 // ---- Introductions ----
 
 WorkerProcess* PrimaryCore::find_sibling(const Introduce& wanted) {
-  if (wanted.id == 0) {
-    return wanted.number < seats_.size() ? seats_[wanted.number]->worker : nullptr;
-  }
+  if (wanted.id == 0) return worker_at(wanted.number);
   const auto found = workers_.find(wanted.id);
   return found == workers_.end() || found->second->exit ? nullptr : found->second.get();
 }

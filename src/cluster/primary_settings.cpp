@@ -39,8 +39,7 @@ void PrimaryCore::configure(const WorkerSettings& patch) {
   post([this, settings = options_.settings] { tell(on_setup, settings); });
 }
 
-Result<Spawned> PrimaryCore::spawn_worker(const Seat& seat, WorkerProcess& worker) {
-  const WorkerSettings& settings = seat.settings;
+Result<Spawned> PrimaryCore::spawn_worker(const WorkerSettings& settings, WorkerProcess& worker) {
   auto program = programs_.get(worker.generation(), settings.program.value_or(""));
   if (!program) return program.error();
   auto channel = Channel::make_pair();
@@ -112,8 +111,10 @@ Result<PrimaryCore::Outputs> PrimaryCore::open_outputs(const WorkerSettings& set
 }
 
 Result<void> PrimaryCore::open_programs(std::uint64_t generation) {
-  for (const auto& seat : seats_) {
-    auto program = programs_.get(generation, seat->settings.program.value_or(""));
+  for (const Position& position : supervisor_.positions()) {
+    if (!position.wanted) continue;
+    const WorkerSettings& settings = seats_[position.number].settings;
+    auto program = programs_.get(generation, settings.program.value_or(""));
     if (program) continue;
     programs_.keep_only([&](std::uint64_t other) { return other != generation; });
     return program.error();

@@ -17,7 +17,7 @@ std::vector<std::string> PrimaryCore::name_frames(const WorkerProcess& worker,
                                                   const StackReport& report) {
   // The file that it was started from, whatever is at its path now.
   auto file =
-      programs_.get(worker.generation(), seats_[worker.number()]->settings.program.value_or(""));
+      programs_.get(worker.generation(), seats_[worker.number()].settings.program.value_or(""));
   const Symbols symbols(file ? fmt::format("/proc/self/fd/{}", *file) : "");
   std::vector<std::string> out;
   for (const auto& frame : report.frames) {

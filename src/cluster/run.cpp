@@ -51,6 +51,9 @@ int run_primary(const RunOptions& options, unsigned workers) {
   settings.drain_deadline = options.drain_deadline;
   settings.scheduling = options.scheduling;
   settings.control = options.control;
+  settings.probation = options.probation;
+  settings.surge = options.surge;
+  settings.restarts = options.restarts;
   Primary primary(settings);
   std::set<std::uint32_t> listening;
   std::string first_address;

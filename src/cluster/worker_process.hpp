@@ -19,7 +19,7 @@ class PrimaryCore;
 
 /// Invariant: it is gone from the table when it is reaped *and* its channel is closed; the two come
 /// in either order, and what it said before it died is read before its death is judged.
-class WorkerProcess final : private Timer {
+class WorkerProcess final {
  public:
   WorkerProcess(PrimaryCore& core, std::uint64_t id, std::uint32_t number, std::uint64_t generation,
                 unsigned slot)
@@ -52,11 +52,6 @@ class WorkerProcess final : private Timer {
   /// Its pipe ended in the middle of a message: replaces it when that was not because it dies.
   void arm_torn_pipe();
 
-  /// Kills it when it has not gone by then.
-  void arm_kill(Duration delay) { Loop::current().arm(*this, delay); }
-
-  void disarm_kill() { Loop::current().disarm(*this); }
-
   /// Its handle sends and hears over this.
   void carry_messages(std::shared_ptr<Messenger> over) {
     messages = over;
@@ -71,8 +66,6 @@ class WorkerProcess final : private Timer {
   std::optional<ExitStatus> exit;
   bool draining = false;  // it was asked to go, or said that it goes
   bool said_goodbye = false;
-  bool replace = true;     // when it is gone
-  bool successor = false;  // a reload waits for it to listen
   bool fork_told = false;
   bool disconnect_told = false;
   std::optional<bool> voluntary;
@@ -89,12 +82,6 @@ class WorkerProcess final : private Timer {
   std::unique_ptr<OutputPipe> output, errors;  // null: it writes where the primary does
 
  private:
-  void on_timer() override {
-    log::warn("worker {} (pid {}) has not finished in its time: it is killed", id_, pid);
-    if (intended_detail.empty()) intended_detail = "it had not finished in its time";
-    child->send_signal(SIGKILL);
-  }
-
   struct TornPipe final : Timer {
     explicit TornPipe(WorkerProcess& of) : worker(of) {}
     void on_timer() override;

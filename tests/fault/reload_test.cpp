@@ -128,3 +128,22 @@ TEST(Reload, ASecondOneThatIsAskedForMeanwhileFollows) {
   server.wait_for_line("reload finished: generation 3");
   EXPECT_EQ(server.children().size(), 2U);
 }
+
+TEST(ReloadOnProbation, RollsBackWhenTheFirstNewWorkerDiesAfterItHasListened) {
+  ServerProcess server({TEST_SERVER_PROGRAM, {"--workers", "2", "--probation-seconds", "60"}});
+  Load load(server.port());
+  server.signal(SIGHUP);
+  ASSERT_TRUE(eventually([&] { return server.children().size() == 3; }));
+  std::vector<pid_t> successor;
+  for (const pid_t child : server.children()) {
+    const auto& old = server.first_workers();
+    if (std::find(old.begin(), old.end(), child) == old.end()) successor.push_back(child);
+  }
+  ASSERT_EQ(successor.size(), 1U);
+  ASSERT_TRUE(eventually([&] { return server.stats().at("workers").as_array().size() == 3; }));
+  ::kill(successor[0], SIGKILL);
+  server.wait_for_line("reload stopped: the new worker at position 0 died before it had proven");
+  EXPECT_TRUE(load.goes_on());
+  load.stop();
+  EXPECT_EQ(server.children(), server.first_workers());
+}

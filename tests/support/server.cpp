@@ -3,6 +3,7 @@
 #include <unistd.h>
 #include <boost/json/parse.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <sstream>
 #include <stdexcept>
@@ -12,6 +13,11 @@ namespace {
 
 Program on_any_port(Program program) {
   program.arguments.insert(program.arguments.begin(), {"--port", "0", "--host", "127.0.0.1"});
+  // Those who care say otherwise; the others need not wait for it.
+  auto& arguments = program.arguments;
+  if (std::find(arguments.begin(), arguments.end(), "--probation-seconds") == arguments.end()) {
+    arguments.insert(arguments.begin(), {"--probation-seconds", "0"});
+  }
   return program;
 }
 

@@ -2,75 +2,128 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <chrono>
-#include <random>
+#include <csignal>
 
 namespace brigade::cluster {
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::minutes;
 using std::chrono::seconds;
+using What = Verdict::What;
 
-constexpr Duration never_listened{-1};
-constexpr std::uint64_t no_jitter = 0;
+constexpr Duration never(-1);
 
-TEST(RestartPolicy, ReplacesAStableWorkerAtOnce) {
-  RestartPolicy policy;
-  EXPECT_EQ(policy.delay_after_death(seconds(1), 12345), Duration(0));
-  EXPECT_EQ(policy.delay_after_death(std::chrono::hours(1000), 12345), Duration(0));
+class RestartPolicyTest : public testing::Test {
+ protected:
+  Verdict dies(Duration listened_for, ExitStatus status = {.code = 1}, std::uint64_t random = 0) {
+    return policy.judge(
+        {.status = status, .listened_for = listened_for, .at = now, .random = random});
+  }
+
+  RestartOptions options;
+  RestartPolicy policy{options};
+  TimePoint now{std::chrono::hours(1)};
+};
+
+TEST_F(RestartPolicyTest, ReplacesAStableWorkerAtOnce) {
+  const Verdict verdict = dies(seconds(1));
+  EXPECT_EQ(verdict.what, What::restart);
+  EXPECT_EQ(verdict.delay, Duration(0));
 }
 
-TEST(RestartPolicy, CountsALifeJustShortOfStableAsUnstable) {
-  RestartPolicy policy;
-  EXPECT_GT(policy.delay_after_death(seconds(1) - Duration(1), no_jitter), Duration(0));
+TEST_F(RestartPolicyTest, WaitsTwiceAsLongAfterEachUnstableDeathUpToTheLongest) {
+  options.longest_delay = milliseconds(350);
+  options.give_up_after = 0;
+  EXPECT_EQ(dies(never).delay, milliseconds(100));
+  EXPECT_EQ(dies(never).delay, milliseconds(200));
+  EXPECT_EQ(dies(never).delay, milliseconds(350));
+  EXPECT_EQ(dies(never).delay, milliseconds(350));
+}
+
+TEST_F(RestartPolicyTest, BeginsAnewAfterAStableLife) {
+  dies(never);
+  dies(seconds(5));
+  EXPECT_EQ(dies(never).delay, milliseconds(100));
+}
+
+TEST_F(RestartPolicyTest, CallsOneUnstableThatListenedForAMoment) {
+  EXPECT_EQ(dies(milliseconds(999)).delay, milliseconds(100));
   EXPECT_EQ(policy.unstable_deaths(), 1U);
 }
 
-TEST(RestartPolicy, DoublesTheDelayWithEachUnstableDeath) {
-  RestartPolicy policy;
-  for (const int expected : {100, 200, 400, 800, 1600, 3200}) {
-    EXPECT_EQ(policy.delay_after_death(never_listened, no_jitter), milliseconds(expected));
+TEST_F(RestartPolicyTest, TakesHalfToAllOfTheDelayByChance) {
+  for (std::uint64_t random = 0; random < 1000; ++random) {
+    policy.forgive();
+    const Duration delay = dies(never, {.code = 1}, random * 0x9e3779b97f4a7c15U).delay;
+    EXPECT_GT(delay, milliseconds(50) - Duration(1));
+    EXPECT_LE(delay, milliseconds(100));
   }
 }
 
-TEST(RestartPolicy, NeverWaitsLongerThanTheLongestDelay) {
-  RestartPolicy policy({.first_delay = milliseconds(100), .longest_delay = milliseconds(350)});
-  Duration last{};
-  for (int death = 0; death < 200; ++death) {
-    last = policy.delay_after_death(never_listened, no_jitter);
-    ASSERT_LE(last, milliseconds(350));
+TEST_F(RestartPolicyTest, GivesUpAfterSoManyUnstableDeathsWithinTheWindow) {
+  for (int death = 1; death < 10; ++death) {
+    EXPECT_EQ(dies(never).what, What::restart);
+    now += seconds(30);
   }
-  EXPECT_EQ(last, milliseconds(350));
+  EXPECT_EQ(dies(never).what, What::give_up);
 }
 
-TEST(RestartPolicy, SpreadsTheDelayBetweenHalfAndAllOfIt) {
-  std::mt19937_64 random(7);
-  Duration shortest = seconds(1000);
-  Duration longest{};
-  for (int i = 0; i < 2000; ++i) {
-    RestartPolicy policy({.first_delay = seconds(2)});
-    const Duration delay = policy.delay_after_death(never_listened, random());
-    ASSERT_GE(delay, seconds(1));
-    ASSERT_LE(delay, seconds(2));
-    shortest = std::min(shortest, delay);
-    longest = std::max(longest, delay);
+TEST_F(RestartPolicyTest, DoesNotGiveUpOverDeathsThatAreFartherApart) {
+  for (int death = 0; death < 100; ++death) {
+    EXPECT_EQ(dies(never).what, What::restart);
+    now += minutes(2);
   }
-  EXPECT_LT(shortest, milliseconds(1050));
-  EXPECT_GT(longest, milliseconds(1950));
 }
 
-TEST(RestartPolicy, BeginsAnewAfterAStableLife) {
-  RestartPolicy policy;
-  for (int death = 0; death < 5; ++death) policy.delay_after_death(never_listened, no_jitter);
-  policy.delay_after_death(seconds(5), no_jitter);
+TEST_F(RestartPolicyTest, ReachesItsLimitInSpiteOfItsOwnDelays) {
+  int deaths = 1;
+  while (true) {
+    const Verdict verdict = dies(never);
+    if (verdict.what == What::give_up) break;
+    now += verdict.delay + seconds(30);  // a start that takes its whole time to fail
+    ASSERT_LT(++deaths, 20);
+  }
+  EXPECT_EQ(deaths, 10);
+}
+
+TEST_F(RestartPolicyTest, DoesNotGiveUpOverStableWorkersHoweverManyDie) {
+  for (int death = 0; death < 100; ++death) EXPECT_EQ(dies(seconds(2)).what, What::restart);
+}
+
+TEST_F(RestartPolicyTest, NeverGivesUpWhenItIsToldNotTo) {
+  options.give_up_after = 0;
+  for (int death = 0; death < 100; ++death) EXPECT_EQ(dies(never).what, What::restart);
+}
+
+TEST_F(RestartPolicyTest, ForgetsEverythingWhenSomebodyAsksForIt) {
+  for (int death = 0; death < 9; ++death) dies(never);
+  policy.forgive();
+  EXPECT_EQ(dies(never).delay, milliseconds(100));
+}
+
+TEST_F(RestartPolicyTest, GoesByTheFirstRuleThatMatches) {
+  options.rules = {{.exit_codes = {2, 3}, .then = AfterDeath::give_up},
+                   {.exit_codes = {3}, .then = AfterDeath::stop},
+                   {.exit_codes = {4}, .then = AfterDeath::stop},
+                   {.signals = {SIGXCPU}, .then = AfterDeath::at_once}};
+  EXPECT_EQ(dies(seconds(9), {.code = 2}).what, What::give_up);
+  EXPECT_EQ(dies(seconds(9), {.code = 3}).what, What::give_up);
+  EXPECT_EQ(dies(seconds(9), {.code = 4}).what, What::stop);
+  EXPECT_EQ(dies(never, {.signal = SIGXCPU}).delay, Duration(0));
   EXPECT_EQ(policy.unstable_deaths(), 0U);
-  EXPECT_EQ(policy.delay_after_death(never_listened, no_jitter), milliseconds(100));
 }
 
-TEST(RestartPolicy, TakesADelayTooShortToHalve) {
-  RestartPolicy policy({.first_delay = Duration(1), .longest_delay = Duration(1)});
-  EXPECT_EQ(policy.delay_after_death(never_listened, 999), Duration(1));
+TEST_F(RestartPolicyTest, BacksOffWhereNoRuleMatches) {
+  options.rules = {{.exit_codes = {9}, .then = AfterDeath::stop}};
+  EXPECT_EQ(dies(never, {.code = 1}).delay, milliseconds(100));
+  EXPECT_EQ(dies(never, {.signal = SIGKILL}).delay, milliseconds(200));  // 9, but a signal
+}
+
+TEST_F(RestartPolicyTest, CountsAStartThatFailedForNothing) {
+  for (int count = 0; count < 50; ++count) policy.delay_after_failed_start(0);
+  EXPECT_EQ(policy.unstable_deaths(), 0U);
+  EXPECT_EQ(dies(never).what, What::restart);
 }
 
 }  // namespace
