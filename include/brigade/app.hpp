@@ -28,6 +28,7 @@ struct AppOptions {
   Duration probation = std::chrono::seconds(3);
   unsigned surge = 1;
   cluster::RestartOptions restarts = {};
+  cluster::WorkerLimits limits = {};
   std::function<void(const cluster::Ready&)> on_ready = {};
   std::optional<cluster::ControlSocket> control = cluster::ControlSocket{};
   http::ServerOptions http = {};

@@ -16,6 +16,7 @@
 #include <brigade/result.hpp>
 #include <brigade/stats.hpp>
 #include <brigade/time.hpp>
+#include <brigade/worker_limits.hpp>
 
 #include <csignal>
 #include <functional>
@@ -88,6 +89,7 @@ class Worker final : public Peer {
 
 struct PrimaryOptions {
   // Behaviour.
+  WorkerLimits limits = {};
   /// How the workers' processes are started; Primary::configure() changes it later.
   WorkerSettings settings = {};
   /// How connections reach the workers. Sockets of one worker's own (Place::exclusive) aside.

@@ -5,6 +5,7 @@
 #include <brigade/cluster_restart.hpp>
 #include <brigade/scheduling.hpp>
 #include <brigade/time.hpp>
+#include <brigade/worker_limits.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -74,6 +75,9 @@ struct RunOptions {
   unsigned surge = 1;
   /// When workers that die are replaced.
   RestartOptions restarts = {};
+  /// --hang-seconds, BRIGADE_HANG_SECONDS; BRIGADE_MAX_MEMORY, BRIGADE_MAX_REQUESTS,
+  /// BRIGADE_MAX_AGE.
+  WorkerLimits limits = {};
   bool port_given = false;  // set by run()
   bool host_given = false;
   bool socket_given = false;

@@ -135,6 +135,12 @@ class Loop final : private Watcher {
   LoopMeter& meter() { return *meter_; }
   /// Moves the figures, with what they hold so far, to memory that others can read.
   void use_meter(LoopMeter& meter);
+  /// From then on, whenever it wakes and finds `unwatched` set, it clears it and calls `on_busy`.
+  /// While it stays clear that costs a look at it for each sleep.
+  void use_watch(std::atomic<std::uint32_t>& unwatched, std::function<void()> on_busy) {
+    unwatched_ = &unwatched;
+    on_busy_ = std::move(on_busy);
+  }
 
   std::vector<TaskInfo> tasks();
   detail::List<detail::TaskScope>& root_scopes() { return root_scopes_; }
@@ -174,6 +180,8 @@ class Loop final : private Watcher {
 
   LoopMeter own_meter_{};
   LoopMeter* meter_ = &own_meter_;
+  std::atomic<std::uint32_t>* unwatched_ = nullptr;
+  std::function<void()> on_busy_;
   TimePoint lag_window_ends_;
   std::uint64_t lag_window_ns_ = 0;
   TimePoint cpu_refresh_at_;

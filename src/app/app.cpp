@@ -130,6 +130,7 @@ int run(int argc, char** argv, AppOptions options, const std::function<void(App&
   settings.probation = options.probation;
   settings.surge = options.surge;
   settings.restarts = options.restarts;
+  settings.limits = options.limits;
   settings.on_ready = options.on_ready;
   settings.control = options.control;
   return cluster::run(argc, argv, settings, [&](const cluster::Place& place) {

@@ -60,7 +60,7 @@ class Reader {
 
 bool known(std::uint8_t type) {
   return (type >= static_cast<std::uint8_t>(MessageType::online) &&
-          type <= static_cast<std::uint8_t>(MessageType::pass_reply)) ||
+          type <= static_cast<std::uint8_t>(MessageType::busy)) ||
          type == static_cast<std::uint8_t>(MessageType::pass_part) ||
          type == static_cast<std::uint8_t>(MessageType::pass_on) ||
          (type >= static_cast<std::uint8_t>(MessageType::listen_reply) &&

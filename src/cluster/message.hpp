@@ -31,6 +31,7 @@ enum class MessageType : std::uint8_t {
   stood_in = 9,          // StandIn: has closed what it stood in for
   introduce = 10,        // Introduce: wants a pipe to a sibling
   pass_reply = 11,       // PassedReply, to pass_on
+  busy = 12,             // its loop wakes, after the primary had stopped to look after it
   // either way
   pass_part = 32,  // bytes of the connection that pass_on brings
   pass_on = 33,    // PassOn: a live connection, for another worker

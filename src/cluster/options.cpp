@@ -107,6 +107,27 @@ std::optional<int> read_options(int argc, char** argv, RunOptions& options) {
       ->envname("BRIGADE_PROBATION_SECONDS")
       ->check(CLI::Range(0.0, 86400.0))
       ->capture_default_str();
+  WorkerLimits& limits = options.limits;
+  double hang_seconds = std::chrono::duration<double>(limits.hang_after).count();
+  double max_age = std::chrono::duration<double>(limits.max_age).count();
+  parser
+      .add_option("--hang-seconds", hang_seconds,
+                  "A worker that stands still for so long is replaced; 0: never")
+      ->envname("BRIGADE_HANG_SECONDS")
+      ->check(CLI::Range(0.0, 86400.0))
+      ->capture_default_str();
+  parser
+      .add_option("--max-memory", limits.max_memory,
+                  "Memory of its own that a worker may have, 512M say, before it is replaced")
+      ->envname("BRIGADE_MAX_MEMORY")
+      ->transform(CLI::AsSizeValue(false));
+  parser
+      .add_option("--max-requests", limits.max_requests,
+                  "Requests that a worker may have before it is replaced")
+      ->envname("BRIGADE_MAX_REQUESTS");
+  parser.add_option("--max-age", max_age, "Seconds that a worker may live before it is replaced")
+      ->envname("BRIGADE_MAX_AGE")
+      ->check(CLI::Range(0.0, 1e9));
   try {
     parser.parse(argc, argv);
     take_control_options(name, control, no_control, options);
@@ -128,6 +149,8 @@ std::optional<int> read_options(int argc, char** argv, RunOptions& options) {
   };
   options.drain_deadline = duration(drain_seconds);
   options.probation = duration(probation_seconds);
+  limits.hang_after = duration(hang_seconds);
+  limits.max_age = duration(max_age);
   return std::nullopt;
 }
 

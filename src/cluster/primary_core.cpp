@@ -261,7 +261,7 @@ Result<void> PrimaryCore::reload() {
 
 void PrimaryCore::drain(WorkerProcess& worker, Duration quiet) {
   if (worker.exit || std::exchange(worker.draining, true)) return;
-  worker.blame(ExitCause::requested);
+  worker.blame(worker.replaced_for.value_or(ExitCause::requested), worker.replaced_detail);
   worker.state_before_drain = std::exchange(worker.state, WorkerState::draining);
   board_.entry(worker.slot()).set_state(WorkerState::draining);
   const auto ms = [](Duration time) {
@@ -305,6 +305,7 @@ void PrimaryCore::note_stopped() {
     const bool stopped = info.si_code == CLD_STOPPED;
     board_.entry(worker->slot()).stopped.set(stopped);
     sockets_.stopped(*worker, stopped);
+    look_after(*worker);
   }
 }
 

@@ -118,6 +118,21 @@ class PrimaryCore {
   void note_reason(WorkerProcess& worker, ExitStatus status);
   void log_exit(const WorkerProcess& worker);
 
+  // primary_health.cpp: who hangs, and who has passed a limit
+  struct Rounds final : Timer {
+    explicit Rounds(PrimaryCore& owner) : core(owner) {}
+    void on_timer() override { core.make_rounds(); }
+    PrimaryCore& core;
+  };
+  void look_after(WorkerProcess& worker);
+  void make_rounds();
+  Duration round_period() const;
+  void look_at(WorkerProcess& worker);
+  bool ask_for_stack(WorkerProcess& worker);
+  void report_stall(WorkerProcess& worker);
+  void end_hanging(WorkerProcess& worker);
+  void replace_for_limit(WorkerProcess& worker);
+
   // primary_stacks.cpp: where workers are, or were when a fault ended them
   bool heard_stack(WorkerProcess& worker, std::string_view line);
   std::vector<std::string> name_frames(const WorkerProcess& worker, const StackReport& report);
@@ -191,6 +206,7 @@ class PrimaryCore {
   std::uint32_t failed_position_ = 0;
   std::string successor_end_;            // how the newest that died on probation did
   std::optional<log::Level> log_level_;  // when it was set at run time
+  Rounds rounds_{*this};
   bool running_ = false;
   bool ended_ = false;
   int exit_code_ = 0;

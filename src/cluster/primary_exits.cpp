@@ -40,6 +40,9 @@ void PrimaryCore::note_reason(WorkerProcess& worker, ExitStatus status) {
     if (worker.reason.detail.empty()) worker.reason.detail = text_of(*worker.stack);
     worker.reason.stack = name_frames(worker, *worker.stack);
   }
+  if (worker.intended == ExitCause::hung && worker.stack) {
+    worker.reason.stack = name_frames(worker, *worker.stack);
+  }
   auto& exits = seats_[worker.number()].exits;
   if (exits.size() == kept_exits) exits.pop_front();
   exits.push_back({.id = worker.id(),

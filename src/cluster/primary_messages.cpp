@@ -16,6 +16,7 @@ void PrimaryCore::received(WorkerProcess& worker, Message message) {
       worker.state = WorkerState::online;
       worker.cgroup_file = OomKills::file_of(worker.pid);
       oom_kills_.watch(worker.cgroup_file);
+      look_after(worker);
       board_.entry(worker.slot()).set_state(WorkerState::online);
       return tell(on_online, worker.handle());
     case MessageType::listen:
@@ -42,6 +43,8 @@ void PrimaryCore::received(WorkerProcess& worker, Message message) {
       worker.blame(ExitCause::requested);
       supervisor_.said_goodbye(worker.id(), loop_.read_clock());
       return carry_out();
+    case MessageType::busy:
+      return look_after(worker);
     case MessageType::share:
       return share_with(worker, message);
     case MessageType::introduce:

@@ -10,6 +10,7 @@ bool PrimaryCore::heard_stack(WorkerProcess& worker, std::string_view line) {
   auto report = parse_stack_report(line);
   if (!report) return false;
   worker.stack = std::move(report);
+  if (!worker.stack->fatal && std::exchange(worker.stack_wanted, false)) report_stall(worker);
   return true;
 }
 

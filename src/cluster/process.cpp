@@ -40,6 +40,11 @@ Process::Process() {
     ::signal(SIGPIPE, SIG_IGN);  // its standard error may be a pipe to a primary that is gone
     guard_orphan(own_deadline);
     report_faults();
+    stats::Watch& watch = own_slot().figures().watch;
+    watch.loop_thread.set(::gettid());
+    Loop::current().use_watch(watch.unwatched, [this] {
+      channel_->send({MessageType::busy, 0, {}, Fd()});
+    });
     signals_.push_back(std::make_unique<SignalWatch>(SIGTERM, [this] { stop_signal(SIGTERM); }));
     return;
   }
@@ -49,7 +54,12 @@ Process::Process() {
   }
 }
 
-Process::~Process() = default;
+Process::~Process() {
+  if (!channel_) return;
+  // The loop may go on without us.
+  if (Loop* loop = Loop::try_current())
+    loop->use_watch(own_slot().figures().watch.unwatched, [] {});
+}
 
 void Process::stop_signal(int signal) {
   // A second request, not the first one that came twice: terminals signal a process and its group.

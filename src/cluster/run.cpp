@@ -54,6 +54,7 @@ int run_primary(const RunOptions& options, unsigned workers) {
   settings.probation = options.probation;
   settings.surge = options.surge;
   settings.restarts = options.restarts;
+  settings.limits = options.limits;
   Primary primary(settings);
   std::set<std::uint32_t> listening;
   std::string first_address;

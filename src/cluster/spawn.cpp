@@ -9,9 +9,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <string_view>
 
+#include "base/files.hpp"
 #include "cluster/orphan_guard.hpp"
 
 namespace brigade::cluster::detail {
@@ -23,6 +25,14 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
   for (const std::string& string : strings) out.push_back(const_cast<char*>(string.c_str()));
   out.push_back(nullptr);
   return out;
+}
+
+std::string childs_oom_score() {
+  constexpr int raise = 100, highest = 1000;
+  const std::string own = brigade::detail::read_small_file("/proc/self/oom_score_adj");
+  int score = 0;
+  std::from_chars(own.data(), own.data() + own.size(), score);
+  return std::to_string(std::min(score + raise, highest));
 }
 
 // In the child: only async-signal-safe calls, other threads' locks are held for ever.
@@ -74,13 +84,23 @@ void change_user(const SpawnRequest& request) {
   }
 }
 
-[[noreturn]] void become(pid_t parent, const SpawnRequest& request, int* spares,
-                         char* const* arguments, char* const* environment) {
+// The kernel, when it needs memory, shall take a worker and not its primary. Raising is for
+// anybody.
+void write_oom_score(std::string_view score) {
+  const int file = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (file < 0) return;
+  [[maybe_unused]] const auto wrote = ::write(file, score.data(), score.size());
+  ::close(file);
+}
+
+[[noreturn]] void become(pid_t parent, const SpawnRequest& request, std::string_view oom_score,
+                         int* spares, char* const* arguments, char* const* environment) {
   reset_signals();
   const int binary = place_descriptors(request, spares);
   if (!request.directory.empty() && ::chdir(request.directory.c_str()) != 0) {
     give_up("brigade: cannot enter the directory of a worker's settings\n");
   }
+  write_oom_score(oom_score);
   change_user(request);
   ::prctl(PR_SET_PDEATHSIG, orphan_signal());       // a change of user would have cleared it
   if (::getppid() != parent) ::_exit(exec_failed);  // it died before that
@@ -94,6 +114,7 @@ Result<Spawned> spawn(const SpawnRequest& request) {
   const std::vector<char*> arguments = pointers(request.arguments);
   const std::vector<char*> environment = pointers(request.environment);
   std::vector<int> spares(request.descriptors.size());
+  const std::string oom_score = childs_oom_score();
   const pid_t parent = ::getpid();
   // A signal to the child waits until it has no handlers of ours any more: those write to
   // descriptors that it shares with us, and we would take its SIGTERM for one to ourselves.
@@ -101,7 +122,8 @@ Result<Spawned> spawn(const SpawnRequest& request) {
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   const pid_t pid = ::fork();
-  if (pid == 0) become(parent, request, spares.data(), arguments.data(), environment.data());
+  if (pid == 0)
+    become(parent, request, oom_score, spares.data(), arguments.data(), environment.data());
   const int problem = errno;
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return Error::from_errno(problem, "start a worker");

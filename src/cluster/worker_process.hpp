@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cluster/channel.hpp"
+#include "cluster/hang_watch.hpp"
 #include "cluster/messenger.hpp"
 #include "cluster/output_pipe.hpp"
 #include "cluster/stack_report.hpp"
@@ -74,8 +75,17 @@ class WorkerProcess final {
   std::string cgroup_file;           // of OomKills
   ExitReason reason;                 // once it has exited
   std::optional<StackReport> stack;  // the last that it told
-  std::string failure;               // what it said about why it cannot start
-  PrimaryCore& core_;                // outlives it
+  HangWatch hang;
+  bool watched = false;
+  bool farewell = false;                  // it is idle: one more look, then no more
+  bool has_slept = false;                 // its loop; before that it may still set itself up
+  bool stack_wanted = false;              // it was asked for, to be logged
+  bool asked_before_end = false;          // where it hangs
+  std::optional<ExitCause> replaced_for;  // a limit it has passed
+  std::string replaced_detail;
+  TimePoint replaced_at{};
+  std::string failure;  // what it said about why it cannot start
+  PrimaryCore& core_;   // outlives it
   std::unique_ptr<ChildWatch> child;
   std::unique_ptr<Channel> channel;
   std::shared_ptr<Messenger> messages;

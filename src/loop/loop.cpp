@@ -188,6 +188,10 @@ void Loop::sleep(int timeout, TimePoint before) {
   now_ = clock_.now();
   meter_->idle_ns.add(nanos(now_ - before));
   meter_->busy_since_ns.set(nanos(now_.time_since_epoch()));
+  if (unwatched_ && unwatched_->load(std::memory_order_relaxed) != 0) [[unlikely]] {
+    unwatched_->store(0, std::memory_order_relaxed);
+    on_busy_();
+  }
 }
 
 // True when there is something to do. Looks at the descriptors, too, so that a request does not

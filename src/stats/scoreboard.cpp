@@ -54,6 +54,8 @@ void clear_gauges(Slot& slot) {
   slot.pool.threads.set(0);
   slot.pool.busy.set(0);
   slot.pool.queued.set(0);
+  slot.watch.unwatched.store(0, std::memory_order_relaxed);
+  slot.watch.loop_thread.set(0);
 }
 
 }  // namespace

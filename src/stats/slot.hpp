@@ -21,7 +21,7 @@
 namespace brigade::stats {
 
 inline constexpr std::uint64_t kMagic = 0x0065'6461'6769'7262;  // "brigade"
-inline constexpr std::uint32_t kLayoutVersion = 3;
+inline constexpr std::uint32_t kLayoutVersion = 4;
 inline constexpr unsigned kMaxSlots = 256;
 inline constexpr unsigned kMaxListeners = 16;
 inline constexpr std::size_t kCacheLine = 64;
@@ -135,6 +135,16 @@ struct alignas(kCacheLine) LoopFigures {
 /// Written by any thread of the worker's pools.
 struct alignas(kCacheLine) PoolFigures : PoolMeter {};
 
+/// How primary and worker agree on who is looked after, so that neither wakes for an idle one.
+struct alignas(kCacheLine) Watch {
+  /// Set by the primary when it looks no more; the worker's loop takes it back when it wakes, and
+  /// says so. Both may write at once: whatever comes out, the primary looks once more after it has
+  /// set this.
+  std::atomic<std::uint32_t> unwatched;
+  /// Of the loop, which then reports its stack when asked; 0: it does not. Written by the worker.
+  Cell<std::int32_t> loop_thread;
+};
+
 /// One worker's figures. On pages of its own, so that a slot nobody used costs nothing.
 struct alignas(kPage) Slot {
   LoopFigures loop;
@@ -142,6 +152,7 @@ struct alignas(kPage) Slot {
   /// Connections that the primary hands to this worker, by ListenerBoard: see cluster/offer.hpp.
   /// Written by the primary and the loop thread.
   alignas(kCacheLine) std::atomic<std::uint64_t> offers[kMaxListeners];
+  Watch watch;
   /// Of requests, in microseconds. Written by the loop thread.
   alignas(kCacheLine) Histogram latency;
 };
@@ -149,6 +160,7 @@ struct alignas(kPage) Slot {
 static_assert(sizeof(ListenerBoard) == kCacheLine);
 static_assert(sizeof(Entry) == kCacheLine);
 static_assert(sizeof(PoolFigures) == kCacheLine);
+static_assert(sizeof(Watch) == kCacheLine);
 static_assert(sizeof(Slot) == 2 * kPage);
 static_assert(std::is_standard_layout_v<Header> && std::is_standard_layout_v<Entry> &&
               std::is_standard_layout_v<Slot>);

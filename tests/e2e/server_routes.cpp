@@ -12,6 +12,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 using namespace brigade;
 
@@ -132,6 +133,19 @@ void add_slow_routes(App& app) {
   });
 }
 
+void add_health_routes(App& app) {
+  app.get("/spin", [](http::Request& request) {
+    const TimePoint until = monotonic_now() + std::chrono::milliseconds(number(request, "ms"));
+    while (monotonic_now() < until) continue;
+    return pid_text();
+  });
+  app.get("/leak", [](http::Request& request) {
+    static std::vector<std::string> leaked;
+    leaked.emplace_back(static_cast<std::size_t>(number(request, "mb")) << 20, 'x');
+    return pid_text();
+  });
+}
+
 void add_body_routes(App& app) {
   app.post("/echo", [](http::Request& request) -> Task<http::Response> {
     auto body = co_await request.body();
@@ -205,6 +219,7 @@ void add_views(App& app) {
 void add_routes(App& app) {
   add_plain_routes(app);
   add_slow_routes(app);
+  add_health_routes(app);
   add_body_routes(app);
   add_deaths(app);
   add_views(app);
