@@ -111,7 +111,7 @@ class Storm {
     while (left_-- > 0) {
       const std::uint64_t before = newest();
       const TimePoint began = monotonic_now();
-      primary_->reload();
+      primary_->reload().value();
       while (newest() < before + workers || primary_->workers().size() > workers)
         co_await sleep(20ms);
       times_ms_.push_back(

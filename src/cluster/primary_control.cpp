@@ -115,9 +115,13 @@ bool PrimaryControl::may_wait(ControlConnection& client) {
 void PrimaryControl::reload(ControlConnection& client) {
   if (core_.draining()) return client.answer(refused("the app is stopping"));
   if (!may_wait(client)) return;
+  // Before it is begun: one that fails at once is told to those who wait.
   waiting_.push_back({.client = client.id(), .reloads = core_.reloading() ? 2U : 1U});
   client.wait();
-  core_.reload();
+  if (const auto asked = core_.reload(); !asked) {
+    std::erase_if(waiting_, [&](const Waiting& each) { return each.client == client.id(); });
+    client.answer(refused(asked.error().message()));
+  }
 }
 
 void PrimaryControl::set_level(ControlConnection& client, log::Level level) {
