@@ -115,6 +115,11 @@ struct PrimaryOptions {
   /// How long a draining worker leaves an idle connection open, in case a request is on its way. It
   /// answers that one with `Connection: close`. At a stop it is a quarter of it.
   Duration drain_quiet = std::chrono::seconds(1);
+  /// What the workers do when this process dies; see PrimaryDeath. Workers with a user or group of
+  /// their own always drain, and so do all when this process is PID 1.
+  PrimaryDeath on_primary_death = PrimaryDeath::drain;
+  /// So long do workers wait for a new primary before they drain after all.
+  Duration successor_timeout = std::chrono::seconds(30);
   /// What all buffers of cluster::shared_buffer may have together, by their maximum sizes. A worker
   /// that asks for more is refused.
   std::size_t max_shared_bytes = std::size_t{1} << 30;

@@ -40,6 +40,16 @@ struct Place {
   bool exclusive = false;
 };
 
+/// What happens when the primary dies without having stopped its workers (kill -9, a crash).
+enum class PrimaryDeath : std::uint8_t {
+  /// The workers go on serving, and one of them starts a new primary, which takes over those that
+  /// live. It is this program with the same arguments and environment: main() runs anew, makes its
+  /// Primary and calls fork(), which finds the worker of that position instead of starting one.
+  replace,
+  /// The workers finish what they have and leave.
+  drain,
+};
+
 /// What the primary knows once every worker listens.
 struct Ready {
   std::string url;  // of the first socket: "http://127.0.0.1:3000", "unix:/run/app.sock"
@@ -78,6 +88,9 @@ struct RunOptions {
   /// --hang-seconds, BRIGADE_HANG_SECONDS; BRIGADE_MAX_MEMORY, BRIGADE_MAX_REQUESTS,
   /// BRIGADE_MAX_AGE.
   WorkerLimits limits = {};
+  /// --on-primary-death, BRIGADE_ON_PRIMARY_DEATH: replace or drain. As PID 1 of a container always
+  /// drain: the kernel ends everything with that process.
+  PrimaryDeath on_primary_death = PrimaryDeath::replace;
   bool port_given = false;  // set by run()
   bool host_given = false;
   bool socket_given = false;

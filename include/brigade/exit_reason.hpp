@@ -18,7 +18,8 @@ enum class ExitCause : std::uint8_t {
   exited,         // by itself, with whatever code
   signalled,      // by a fault of its own, or a signal that somebody sent
   out_of_memory,  // the kernel killed it: its cgroup counted that
-  unknown,        // SIGKILL; whether it was the kernel's, for want of memory, cannot be known
+  unknown,        // SIGKILL; whether it was the kernel's, for want of memory, cannot be known. Or it
+                  // was not our child, and the kernel did not say (ExitStatus::known)
   requested,      // it was told to go, or said that it goes
   hung,           // it was stopped, or its loop stood still, for too long
   memory_limit,

@@ -19,6 +19,7 @@ enum class OomEvidence {
 inline ExitCause judge_exit(ExitStatus status, std::optional<ExitCause> intended,
                             OomEvidence evidence) {
   if (intended) return *intended;
+  if (!status.known) return ExitCause::unknown;
   if (status.signal == 0) return ExitCause::exited;
   if (status.signal != SIGKILL) return ExitCause::signalled;
   if (evidence == OomEvidence::counted) return ExitCause::out_of_memory;

@@ -64,7 +64,7 @@ std::string_view name_of(ExitCause cause) {
 
 std::string ExitReason::text() const {
   std::string out = status.text();
-  out += explanation(cause);
+  if (status.known) out += explanation(cause);
   if (!detail.empty()) out += ": " + detail;
   return out;
 }

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "cluster/wire.hpp"
+
 namespace brigade::cluster::detail {
 namespace {
 
@@ -17,54 +19,13 @@ struct FrameHeader {
 constexpr std::uint32_t frame_magic = 0x42524731;  // "BRG1"
 constexpr std::uint8_t frame_version = 1;
 
-class Writer {
- public:
-  template <class T>
-  Writer& number(T value) {
-    out_.append(reinterpret_cast<const char*>(&value), sizeof value);
-    return *this;
-  }
-  Writer& text(std::string_view value) {
-    number(static_cast<std::uint32_t>(value.size()));
-    out_.append(value);
-    return *this;
-  }
-  std::string take() { return std::move(out_); }
-
- private:
-  std::string out_;
-};
-
-class Reader {
- public:
-  explicit Reader(std::string_view in) : in_(in) {}
-  template <class T>
-  bool number(T& value) {
-    if (in_.size() < sizeof value) return false;
-    std::memcpy(&value, in_.data(), sizeof value);
-    in_.remove_prefix(sizeof value);
-    return true;
-  }
-  bool text(std::string& value) {
-    std::uint32_t size = 0;
-    if (!number(size) || in_.size() < size) return false;
-    value.assign(in_.substr(0, size));
-    in_.remove_prefix(size);
-    return true;
-  }
-  bool at_end() const { return in_.empty(); }
-
- private:
-  std::string_view in_;
-};
-
 bool known(std::uint8_t type) {
   return (type >= static_cast<std::uint8_t>(MessageType::online) &&
           type <= static_cast<std::uint8_t>(MessageType::busy)) ||
          type == static_cast<std::uint8_t>(MessageType::pass_part) ||
          type == static_cast<std::uint8_t>(MessageType::pass_on) ||
          (type >= static_cast<std::uint8_t>(MessageType::listen_reply) &&
-          type <= static_cast<std::uint8_t>(MessageType::introduced));
+          type <= static_cast<std::uint8_t>(MessageType::welcome));
 }
 
 }  // namespace

@@ -45,6 +45,7 @@ enum class MessageType : std::uint8_t {
   log_level = 70,        // its name: write no lower one from now on
   introduce_reply = 71,  // IntroduceReply, with an end of the pipe
   introduced = 72,       // Introduced, with the other end
+  welcome = 73,          // from a new primary: it has taken over
 };
 
 struct Message {

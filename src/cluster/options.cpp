@@ -10,6 +10,7 @@
 #include <CLI/Formatter.hpp>
 
 #include <cerrno>
+#include <map>
 #include <string>
 
 namespace brigade::cluster::detail {
@@ -128,6 +129,12 @@ std::optional<int> read_options(int argc, char** argv, RunOptions& options) {
   parser.add_option("--max-age", max_age, "Seconds that a worker may live before it is replaced")
       ->envname("BRIGADE_MAX_AGE")
       ->check(CLI::Range(0.0, 1e9));
+  parser
+      .add_option("--on-primary-death", options.on_primary_death,
+                  "replace: workers serve on and start a new primary; drain: they finish and leave")
+      ->envname("BRIGADE_ON_PRIMARY_DEATH")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, PrimaryDeath>{
+          {"replace", PrimaryDeath::replace}, {"drain", PrimaryDeath::drain}}));
   try {
     parser.parse(argc, argv);
     take_control_options(name, control, no_control, options);

@@ -81,6 +81,7 @@ void PrimaryCore::scale_by(int change) {
 void PrimaryCore::perform(const action::Start& it) {
   if (it.fresh) seats_[it.position].settings = fork_settings_.value_or(options_.settings);
   if (it.restart) board_.header().primary.restarts.add();
+  if (it.fresh && adopt_at(it.position)) return;
   const WorkerProcess* worker = start(it);
   supervisor_.started(it, worker ? std::optional(worker->id()) : std::nullopt, loop_.read_clock());
 }
@@ -106,6 +107,11 @@ void PrimaryCore::perform(const action::Kill& it) {
       if (worker.intended_detail.empty()) {
         worker.intended_detail = "it had not finished in its time";
       }
+      break;
+    case action::Why::not_answering:
+      worker.blame(ExitCause::lost_channel);
+      log::error("worker {} (pid {}) does not answer the new primary: it is killed", worker.id(),
+                 worker.pid);
       break;
     case action::Why::not_listening:
       worker.blame(ExitCause::start_timeout);

@@ -17,14 +17,16 @@ stats::Scoreboard make_board(unsigned max_workers) {
   return std::move(board).value();
 }
 
-SupervisorOptions supervisor_options(const PrimaryOptions& options, unsigned max_workers) {
+SupervisorOptions supervisor_options(const PrimaryOptions& options, unsigned max_workers,
+                                     std::uint64_t generation) {
   return {.restart = options.restart,
           .restarts = options.restarts,
           .listen_timeout = options.listen_timeout,
           .drain_deadline = options.drain_deadline,
           .probation = options.probation,
           .surge = options.surge,
-          .max_workers = max_workers};
+          .max_workers = max_workers,
+          .generation = generation};
 }
 
 }  // namespace
@@ -33,11 +35,15 @@ PrimaryCore::PrimaryCore(PrimaryOptions options)
     : options_(std::move(options)),
       own_loop_(Loop::try_current() ? nullptr : std::make_unique<Loop>()),
       loop_(Loop::current()),
-      board_(make_board(options_.max_workers)),
+      inherited_(inherit()),
+      board_(inherited_ ? std::move(inherited_->board) : make_board(options_.max_workers)),
+      programs_(inherited_ ? board_.header().primary.generation.get() : 1),
       error_sink_(STDERR_FILENO),
       sockets_(options_.scheduling, board_),
-      supervisor_(supervisor_options(options_, board_.slots()), std::random_device{}()),
+      supervisor_(supervisor_options(options_, board_.slots(), programs_.running()),
+                  std::random_device{}()),
       deadline_(*this) {
+  if (inherited_) take_over();
   // Now: not what is deployed at its path when the first worker is started.
   const std::uint64_t generation = supervisor_.generation();
   if (auto own = programs_.get(generation, {}); !own) throw ErrorException(own.error());
@@ -49,6 +55,7 @@ PrimaryCore::PrimaryCore(PrimaryOptions options)
     ::signal(SIGPIPE, SIG_IGN);
   }
 
+  prepare_succession();
   signals_.push_back(std::make_unique<SignalWatch>(SIGCHLD, [this] { note_stopped(); }));
   for (const int signal : {SIGTERM, SIGINT}) {
     signals_.push_back(std::make_unique<SignalWatch>(signal, [this, signal] {
@@ -64,6 +71,7 @@ PrimaryCore::PrimaryCore(PrimaryOptions options)
 }
 
 PrimaryCore::~PrimaryCore() {
+  if (estate_) loop_.unwatch(estate_.rejoin_read.get(), rejoining_);
   for (auto& [id, worker] : workers_) {
     if (worker->child && !worker->exit) worker->child->send_signal(SIGKILL);
   }
@@ -138,6 +146,8 @@ void PrimaryCore::post(std::function<void()> function) {
 }
 
 void PrimaryCore::reaped(WorkerProcess& worker, ExitStatus status) {
+  unheard_.erase(worker.id());
+  lives_.erase(worker.id());
   // What it said last counts. Twice a turn's worth is more than the socket holds; a channel that
   // stays open after that is held by a process the worker started.
   worker.channel->receive_pending();
@@ -312,6 +322,7 @@ void PrimaryCore::note_stopped() {
 int PrimaryCore::run() {
   running_ = true;
   supervisor_.set_running(true);
+  adopt_rest();
   if (!ended_) loop_.run();
   supervisor_.set_running(false);
   running_ = false;

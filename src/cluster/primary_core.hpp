@@ -14,6 +14,7 @@
 
 #include "cluster/broadcasts.hpp"
 #include "cluster/error_sink.hpp"
+#include "cluster/inheritance.hpp"
 #include "cluster/oom_kills.hpp"
 #include "cluster/passing.hpp"
 #include "cluster/primary_control.hpp"
@@ -143,6 +144,23 @@ class PrimaryCore {
   void now_listening(WorkerProcess& worker, const std::string& address);
   std::vector<WorkerProcess*> serving();
 
+  // primary_inherit.cpp: from the primary before, and to the next
+  struct Rejoining final : Watcher {
+    explicit Rejoining(PrimaryCore& owner) : core(owner) {}
+    void on_event(std::uint32_t) override { core.hear_hellos(); }
+    PrimaryCore& core;
+  };
+  static std::optional<Inheritance> inherit();
+  void prepare_succession();
+  void take_over();
+  bool adopt_at(std::uint32_t position);
+  void adopt(Heirloom heirloom);
+  void catch_up(WorkerProcess& worker, const std::vector<std::string>& addresses);
+  void adopt_rest();
+  void hear_hellos();
+  void attach(WorkerProcess& worker, Hello hello);
+  void open_channel(WorkerProcess& worker, Fd socket);
+
   // primary_actions.cpp: what the supervisor says
   void carry_out();
   void tick();
@@ -186,6 +204,7 @@ class PrimaryCore {
   PrimaryOptions options_;
   std::unique_ptr<Loop> own_loop_;
   Loop& loop_;
+  std::optional<Inheritance> inherited_;  // until all its workers are adopted; its board is taken
   stats::Scoreboard board_;
   Programs programs_;
   OomKills oom_kills_;
@@ -213,6 +232,10 @@ class PrimaryCore {
   int stop_signal_ = 0;
   std::vector<std::unique_ptr<SignalWatch>> signals_;
   std::unique_ptr<PrimaryControl> control_;
+  Estate estate_;  // empty: our death is the end of the workers
+  Rejoining rejoining_{*this};
+  std::map<std::uint64_t, Fd> unheard_;  // other ends of channels whose workers did not rejoin yet
+  std::map<std::uint64_t, Fd> lives_;    // see orphan_guard.hpp
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // last: it ends first
 };
 

@@ -58,6 +58,7 @@ void PrimaryCore::received(WorkerProcess& worker, Message message) {
     case MessageType::log_level:
     case MessageType::introduce_reply:
     case MessageType::introduced:
+    case MessageType::welcome:
       return;  // ours to say, not theirs
   }
 }

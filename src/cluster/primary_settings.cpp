@@ -44,10 +44,7 @@ Result<Spawned> PrimaryCore::spawn_worker(const WorkerSettings& settings, Worker
   if (!program) return program.error();
   auto channel = Channel::make_pair();
   if (!channel) return channel.error();
-  worker.channel = std::make_unique<Channel>(
-      std::move(channel->first),
-      Channel::Callbacks{[this, &worker](Message message) { received(worker, std::move(message)); },
-                         [this, &worker](const char* error) { channel_closed(worker, error); }});
+  open_channel(worker, std::move(channel->first));
   auto pipe = open_pipe(worker);
   if (!pipe) return pipe.error();
   auto outputs = open_outputs(settings, worker);
@@ -67,10 +64,16 @@ Result<Spawned> PrimaryCore::spawn_worker(const WorkerSettings& settings, Worker
       .uid = settings.uid,
       .gid = settings.gid,
   };
+  // Who has another user's rights than we could not become what we are.
+  if (estate_ && !settings.uid && !settings.gid) {
+    request.descriptors.push_back({estate_.rejoin_read.get(), rejoin_read_fd});
+    request.descriptors.push_back({estate_.rejoin_write.get(), rejoin_write_fd});
+    request.descriptors.push_back({estate_.will.get(), will_fd});
+  }
   if (outputs->out) request.descriptors.push_back({outputs->out.get(), STDOUT_FILENO});
   if (outputs->error) request.descriptors.push_back({outputs->error.get(), STDERR_FILENO});
-  const bool kept = settings.output.value_or(Output::keep) == Output::keep;
-  if (kept && ::fcntl(STDERR_FILENO, F_GETFD) >= 0) {
+  const bool by_way_of_us = settings.output.value_or(Output::keep) != Output::inherit;
+  if (by_way_of_us && ::fcntl(STDERR_FILENO, F_GETFD) >= 0) {
     request.descriptors.push_back({STDERR_FILENO, primary_stderr_fd});
   }
   return spawn(request);

@@ -14,12 +14,24 @@
 #include "cluster/orphan_guard.hpp"
 #include "cluster/own_slot.hpp"
 #include "cluster/role.hpp"
+#include "cluster/shared_names.hpp"
 #include "cluster/worker_messages.hpp"
 
 namespace brigade::cluster::detail {
 namespace {
+
 thread_local std::weak_ptr<Process> this_loops;
+
+bool anybody_serves() {
+  const stats::Scoreboard& board = own_slot().board;
+  for (unsigned slot = 0; slot < board.slots(); ++slot) {
+    const stats::Entry& entry = board.entry(slot);
+    if (entry.id.load() != 0 && entry.state() == stats::WorkerState::listening) return true;
+  }
+  return false;
 }
+
+}  // namespace
 
 std::shared_ptr<Process> Process::join() {
   std::shared_ptr<Process> found = this_loops.lock();
@@ -31,14 +43,17 @@ Process::Process() {
   Loop::current().use_meter(own_slot().figures().loop.meter);
   Role& own = role();
   if (own.worker && own.channel) {
-    channel_ = std::make_unique<Channel>(
-        std::move(own.channel),
-        Channel::Callbacks{[this](Message message) { received(std::move(message)); },
-                           [this](const char* error) { lost_primary(error); }});
+    open_channel(std::move(own.channel));
+    if (own.estate && own_slot().is_primarys) {
+      auto made = Succession::make(std::move(own.estate),
+                                   {.may_stand = [this] { return has_listened_ && !draining_; },
+                                    .give_up = [this] { no_primary_comes(); }});
+      if (made) succession_ = std::move(*made);
+    }
     channel_->send({MessageType::online, 0, {}, Fd()});
     ::signal(SIGINT, SIG_IGN);
     ::signal(SIGPIPE, SIG_IGN);  // its standard error may be a pipe to a primary that is gone
-    guard_orphan(own_deadline);
+    guard_orphan(own_deadline, succession_ ? succession_->patience() : Duration(0));
     report_faults();
     stats::Watch& watch = own_slot().figures().watch;
     watch.loop_thread.set(::gettid());
@@ -69,13 +84,64 @@ void Process::stop_signal(int signal) {
   drain(own_quiet, own_deadline, false);
 }
 
+void Process::open_channel(Fd socket) {
+  channel_ = std::make_unique<Channel>(
+      std::move(socket),
+      Channel::Callbacks{[this](Message message) { received(std::move(message)); },
+                         [this](const char* error) { lost_primary(error); }});
+}
+
+// What a primary is told before the new one reads it waits in the channel's socket, so that this
+// worker need not know whether there is one. A cluster that dies during its start is to stay dead.
 void Process::lost_primary(const char* error) {
   if (role().primary_stderr) ::dup2(role().primary_stderr.get(), STDERR_FILENO);
-  log::warn("the primary is gone{}{}: finishing and leaving", error ? ", it " : "",
+  const bool goes_on = succession_ && !draining_ && (has_listened_ || anybody_serves());
+  auto hello = goes_on ? offer() : Error();
+  if (!hello) {
+    if (!hello.error().message().empty()) log::error("{}", hello.error().message());
+    log::warn("the primary is gone{}{}: finishing and leaving", error ? ", it " : "",
+              error ? error : "");
+    return no_primary_comes();
+  }
+  log::warn("the primary is gone{}{}: serving on until there is a new one", error ? ", it " : "",
             error ? error : "");
+  start_orphan_timer();
+  for (const auto& [sequence, pending] : pending_) {
+    channel_->send({pending->type, sequence, pending->body, Fd()});
+  }
+  succession_->primary_lost(std::move(*hello));
+}
+
+void Process::no_primary_comes() {
   for (auto& [sequence, pending] : pending_) pending->answered.set();
   pending_.clear();
   drain(own_quiet, own_deadline, false);
+}
+
+Result<Hello> Process::offer() {
+  const Role& own = role();
+  Hello out;
+  out.id = own.id;
+  out.number = own.number;
+  out.slot = own.slot;
+  out.goodbye = goodbye_;
+  out.listening = listening_;
+  auto ends = Channel::make_pair();
+  if (!ends) return ends.error();
+  out.channel = std::move(ends->second);
+  out.life = tie_to_primary();
+  for (const auto& [key, held] : held_) {
+    out.sockets.push_back({held.wanted, held.address, held.board, held.fd.duplicate()});
+    if (!out.sockets.back().fd) return Error::from_errno(errno, "wait for a new primary");
+  }
+  for (auto& [wanted, memory] : SharedNames::instance().descriptors()) {
+    if (out.sockets.size() + out.buffers.size() >= most_belongings) break;
+    out.buffers.push_back({wanted, std::move(memory)});
+    if (!out.buffers.back().fd) return Error::from_errno(EMFILE, "wait for a new primary");
+  }
+  if (!out.life) return Error::from_errno(errno, "wait for a new primary");
+  open_channel(std::move(ends->first));
+  return out;
 }
 
 void Process::received(Message message) {
@@ -99,6 +165,11 @@ void Process::received(Message message) {
   } else if (message.type == MessageType::introduced) {
     const auto who = Introduced::decode(message.body);
     if (who && message.fd) WorkerMessages::instance().introduced(*who, std::move(message.fd));
+  } else if (message.type == MessageType::welcome) {
+    if (!succession_) return;
+    log::info("there is a new primary");
+    stop_orphan_timer();
+    succession_->primary_reigns();
   } else if (message.type == MessageType::drain) {
     const auto order = Drain::decode(message.body);
     if (!order) return;
@@ -142,7 +213,7 @@ void Process::stand_in(Message message) {
 
 Task<Result<Message>> Process::ask(MessageType type, std::string body) {
   if (!channel_) co_return Error(ENOTCONN, "this thread has no channel to a primary");
-  Pending pending;
+  Pending pending{type, body};
   const std::uint32_t sequence = next_sequence_++;
   pending_.emplace(sequence, &pending);
   struct Forget {
@@ -207,17 +278,22 @@ Task<Result<Process::Socket>> Process::listen(Listen wanted) {
   out.key = wanted.key();
   out.scheduling = reply->scheduling;
   if (out.board >= stats::kMaxListeners || !wanted.has_board) out.board = no_board;
+  if (succession_) {
+    held_[out.key] = Held{wanted, out.address, reply->board, out.fd.duplicate()};
+  }
   co_return out;
 }
 
 void Process::unlisten(const std::string& key) {
   used_.erase(key);
+  held_.erase(key);
   if (channel_)
     channel_->send({MessageType::unlisten, 0, Unlisten{key, !draining_}.encode(), Fd()});
 }
 
 void Process::listening(const std::string& address) {
   has_listened_ = true;
+  listening_.push_back(address);
   if (channel_) channel_->send({MessageType::listening, 0, address, Fd()});
   if (on_listening) on_listening(address);
 }
@@ -236,6 +312,8 @@ void Process::drain(Duration quiet, Duration deadline, bool goodbye) {
   draining_since_ = monotonic_now();
   quiet_ = quiet;
   deadline_ = deadline;
+  goodbye_ = goodbye;
+  if (succession_) succession_->stop();
   if (goodbye && channel_) channel_->send({MessageType::goodbye, 0, {}, Fd()});
   members_.for_each([&](Drainable& member) { member.on_drain(quiet, deadline); });
 }

@@ -16,6 +16,7 @@
 
 #include "cluster/channel.hpp"
 #include "cluster/message.hpp"
+#include "cluster/succession.hpp"
 #include "cluster/unix_socket.hpp"
 
 namespace brigade::cluster::detail {
@@ -56,7 +57,8 @@ class Adopter {
 
 /// One per loop; those who need it share it. Loop thread only.
 ///
-/// A worker drains when its primary says so, on SIGTERM, and when its primary is gone. It ignores
+/// A worker drains when its primary says so, on SIGTERM, and when its primary is gone and no other
+/// is to come (see succession.hpp). It ignores
 /// SIGINT: a terminal sends that to the whole group, and the primary answers it for all. Alone, a
 /// process drains on either, and a second one ends it at once.
 class Process {
@@ -121,8 +123,17 @@ class Process {
  private:
   bool has_listened_ = false;
   struct Pending {
-    Event answered;
-    std::optional<Message> reply;  // none: the primary is gone
+    MessageType type;
+    std::string body;  // to ask the next primary
+    Event answered = {};
+    std::optional<Message> reply = {};  // none: the primary is gone
+  };
+  // What this worker has a duplicate of, for the next primary.
+  struct Held {
+    Listen wanted;
+    std::string address;
+    std::uint32_t board;
+    Fd fd;
   };
 
   void received(Message message);
@@ -130,10 +141,17 @@ class Process {
   void stand_in(Message message);
   void adopt(Message message);
   Receiver* receiver(unsigned board);
+  void open_channel(Fd socket);
   void lost_primary(const char* error);
+  void no_primary_comes();
+  Result<Hello> offer();
   void stop_signal(int signal);
 
   std::unique_ptr<Channel> channel_;
+  std::unique_ptr<Succession> succession_;  // null: the death of the primary is the end
+  std::map<std::string, Held> held_;        // by key
+  std::vector<std::string> listening_;
+  bool goodbye_ = false;
   std::vector<std::unique_ptr<SignalWatch>> signals_;
   brigade::detail::List<Drainable> members_;
   std::map<std::uint32_t, Pending*> pending_;

@@ -18,17 +18,20 @@ namespace brigade::cluster::detail {
 
 class Programs {
  public:
-  Programs();
+  /// `running`: the generation whose program this process runs.
+  explicit Programs(std::uint64_t running = 1);
+  std::uint64_t running() const { return running_; }
 
-  /// An O_PATH descriptor, which stays ours. An empty path means this program: for the first
-  /// generation the very file that runs, later what is at its path. The Error says why it cannot be
-  /// executed.
+  /// An O_PATH descriptor, which stays ours. An empty path means this program: for the
+  /// running generation the very file that runs, later what is at its path. The Error says why it
+  /// cannot be executed.
   Result<int> get(std::uint64_t generation, const std::string& path);
 
   /// Closes those of generations that are not needed any more.
   void keep_only(const std::function<bool(std::uint64_t generation)>& needed);
 
  private:
+  std::uint64_t running_;
   std::string own_path_;
   std::map<std::pair<std::uint64_t, std::string>, Fd> opened_;
 };

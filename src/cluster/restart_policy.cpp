@@ -54,6 +54,7 @@ void RestartPolicy::forgive() {
 }
 
 AfterDeath RestartPolicy::rule_for(const ExitStatus& status) const {
+  if (!status.known) return AfterDeath::back_off;
   for (const RestartRule& rule : options_->rules) {
     if (status.signal != 0 ? holds(rule.signals, status.signal)
                            : holds(rule.exit_codes, status.code)) {

@@ -25,6 +25,16 @@ bool is_socket(int fd) {
   return ::fstat(fd, &facts) == 0 && S_ISSOCK(facts.st_mode);
 }
 
+Fd take(int number) {
+  ::fcntl(number, F_SETFD, FD_CLOEXEC);
+  return Fd(number);
+}
+
+Estate take_estate() {
+  if (!is_socket(rejoin_read_fd) || !is_socket(rejoin_write_fd)) return {};
+  return {take(rejoin_read_fd), take(rejoin_write_fd), take(will_fd)};
+}
+
 Role read_role() {
   Role out;
   const char* value = ::secure_getenv(role_variable);
@@ -34,17 +44,15 @@ Role read_role() {
   if (take_number(text, out.id) && take_number(text, out.number) && take_number(text, out.slot) &&
       text.empty() && is_socket(channel_fd)) {
     out.worker = true;
-    out.channel = Fd(channel_fd);
-    out.board = Fd(board_fd);
-    ::fcntl(channel_fd, F_SETFD, FD_CLOEXEC);
-    ::fcntl(board_fd, F_SETFD, FD_CLOEXEC);
-    if (is_socket(pipe_fd)) {
-      out.pipe = Fd(pipe_fd);
-      ::fcntl(pipe_fd, F_SETFD, FD_CLOEXEC);
-    }
-    if (::fcntl(primary_stderr_fd, F_SETFD, FD_CLOEXEC) == 0) {
-      out.primary_stderr = Fd(primary_stderr_fd);
-    }
+    out.channel = take(channel_fd);
+    out.board = take(board_fd);
+    if (is_socket(pipe_fd)) out.pipe = take(pipe_fd);
+    out.estate = take_estate();
+    if (::fcntl(primary_stderr_fd, F_GETFD) >= 0) out.primary_stderr = take(primary_stderr_fd);
+  } else if (std::string_view(value) == heir_role && is_socket(rejoin_read_fd)) {
+    out.heir = true;
+    out.board = take(board_fd);
+    out.estate = take_estate();
   }
   ::unsetenv(role_variable);
   return out;

@@ -55,6 +55,7 @@ int run_primary(const RunOptions& options, unsigned workers) {
   settings.surge = options.surge;
   settings.restarts = options.restarts;
   settings.limits = options.limits;
+  settings.on_primary_death = options.on_primary_death;
   Primary primary(settings);
   std::set<std::uint32_t> listening;
   std::string first_address;

@@ -156,4 +156,28 @@ Result<Fd> SharedNames::descriptor(const Share& wanted, std::size_t max_bytes) {
   return out;
 }
 
+std::vector<std::pair<Share, Fd>> SharedNames::descriptors() {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::pair<Share, Fd>> out;
+  for (const auto& [name, entry] : entries_) {
+    out.emplace_back(entry.wanted, (entry.buffer ? entry.buffer->fd() : entry.ring).duplicate());
+  }
+  return out;
+}
+
+Result<void> SharedNames::inherit(const Share& wanted, Fd memory) {
+  Entry entry{wanted, std::nullopt, Fd()};
+  if (wanted.producers == 0) {
+    auto buffer = SharedBuffer::attach(std::move(memory));
+    if (!buffer) return buffer.error();
+    entry.buffer = std::move(*buffer);
+  } else {
+    entry.ring = std::move(memory);
+  }
+  const std::lock_guard lock(mutex_);
+  const bool is_new = entries_.try_emplace(wanted.name, std::move(entry)).second;
+  if (is_new) bytes_ += static_cast<std::size_t>(maximum(wanted));
+  return {};
+}
+
 }  // namespace brigade::cluster::detail

@@ -14,6 +14,8 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "cluster/message.hpp"
 
@@ -44,6 +46,12 @@ class SharedNames {
 
   /// Of either, made at the first call, for another process.
   Result<Fd> descriptor(const Share& wanted, std::size_t max_bytes);
+
+  // From one primary to the next, by way of the workers.
+  /// Of all that there are; those for which there was no descriptor left are empty.
+  std::vector<std::pair<Share, Fd>> descriptors();
+  /// Nothing happens when there is one of this name.
+  Result<void> inherit(const Share& wanted, Fd memory);
 
  private:
   struct Entry {

@@ -105,6 +105,33 @@ void Sockets::listen_for(WorkerProcess& worker, const Message& message) {
   worker.channel->send(std::move(answer));
 }
 
+void Sockets::inherit(WorkerProcess& worker, Hello::Socket socket) {
+  const std::string key = key_for(worker, socket.wanted);
+  auto found = sockets_.find(key);
+  if (found == sockets_.end()) {
+    const bool of_many = is_stream_of_many(socket.wanted);
+    auto shared =
+        std::make_unique<Shared>(Shared{{std::move(socket.fd), std::move(socket.address), {}},
+                                        socket.wanted,
+                                        of_many ? scheduling_ : Scheduling::shared});
+    if (of_many) {
+      if (auto board = board_.add_listener(std::hash<std::string>()(key) | 1))
+        shared->board = *board;
+    }
+    if (socket.wanted.kind == ListenKind::unix_stream)
+      shared->socket.file = SocketFile(socket.wanted.host);
+    shared->scheduler =
+        make_scheduler(shared->scheduling, shared->socket, shared->wanted, board_, shared->board);
+    found = sockets_.emplace(key, std::move(shared)).first;
+  }
+  found->second->users[worker.id()] = worker.number();
+  // It has what it would be given.
+  if (const auto joined = found->second->scheduler->join(worker); !joined) {
+    log::error("worker {} cannot be served with connections to {}: {}", worker.id(),
+               found->second->socket.address, joined.error().message());
+  }
+}
+
 void Sockets::unlisten(WorkerProcess& worker, const Message& message) {
   const auto given_back = Unlisten::decode(message.body);
   if (!given_back) return;

@@ -15,6 +15,7 @@
 
 #include "cluster/listen_socket.hpp"
 #include "cluster/message.hpp"
+#include "cluster/rejoin.hpp"
 #include "cluster/scheduler.hpp"
 
 namespace brigade::cluster::detail {
@@ -26,6 +27,8 @@ class Sockets {
 
   /// Answers a worker's request.
   void listen_for(WorkerProcess& worker, const Message& message);
+  /// A socket that it has from the primary before us.
+  void inherit(WorkerProcess& worker, Hello::Socket socket);
   /// It takes no more there.
   void unlisten(WorkerProcess& worker, const Message& message);
   /// It takes no more anywhere.

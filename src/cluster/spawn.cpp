@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -11,6 +12,7 @@
 #include <cerrno>
 #include <charconv>
 #include <csignal>
+#include <cstdint>
 #include <string_view>
 
 #include "base/files.hpp"
@@ -27,12 +29,14 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
   return out;
 }
 
-std::string childs_oom_score() {
-  constexpr int raise = 100, highest = 1000;
+// A sibling is to be what our parent was.
+std::string oom_score_of(const SpawnRequest& request) {
+  const int raise = request.as_sibling ? -100 : 100;
+  constexpr int lowest = -1000, highest = 1000;
   const std::string own = brigade::detail::read_small_file("/proc/self/oom_score_adj");
   int score = 0;
   std::from_chars(own.data(), own.data() + own.size(), score);
-  return std::to_string(std::min(score + raise, highest));
+  return std::to_string(std::clamp(score + raise, lowest, highest));
 }
 
 // In the child: only async-signal-safe calls, other threads' locks are held for ever.
@@ -85,7 +89,7 @@ void change_user(const SpawnRequest& request) {
 }
 
 // The kernel, when it needs memory, shall take a worker and not its primary. Raising is for
-// anybody.
+// anybody, and so is taking that back.
 void write_oom_score(std::string_view score) {
   const int file = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
   if (file < 0) return;
@@ -101,11 +105,26 @@ void write_oom_score(std::string_view score) {
     give_up("brigade: cannot enter the directory of a worker's settings\n");
   }
   write_oom_score(oom_score);
+  if (request.cpus) ::sched_setaffinity(0, sizeof *request.cpus, &*request.cpus);
   change_user(request);
-  ::prctl(PR_SET_PDEATHSIG, orphan_signal());       // a change of user would have cleared it
-  if (::getppid() != parent) ::_exit(exec_failed);  // it died before that
+  if (!request.as_sibling) {
+    ::prctl(PR_SET_PDEATHSIG, orphan_signal());       // a change of user would have cleared it
+    if (::getppid() != parent) ::_exit(exec_failed);  // it died before that
+  }
   ::syscall(SYS_execveat, binary, "", arguments, environment, AT_EMPTY_PATH);
   give_up("brigade: cannot execute the program of a worker\n");
+}
+
+// fork, but to be the brother of what it makes. No library's fork handlers run in the child, which
+// is none the worse for it: it executes a program at once.
+pid_t fork_sibling(Fd& pidfd) {
+  int out = -1;
+  clone_args how{};
+  how.flags = CLONE_PARENT | CLONE_PIDFD;
+  how.pidfd = reinterpret_cast<std::uintptr_t>(&out);
+  const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &how, sizeof how));
+  if (pid > 0) pidfd = Fd(out);
+  return pid;
 }
 
 }  // namespace
@@ -114,19 +133,21 @@ Result<Spawned> spawn(const SpawnRequest& request) {
   const std::vector<char*> arguments = pointers(request.arguments);
   const std::vector<char*> environment = pointers(request.environment);
   std::vector<int> spares(request.descriptors.size());
-  const std::string oom_score = childs_oom_score();
+  const std::string oom_score = oom_score_of(request);
   const pid_t parent = ::getpid();
   // A signal to the child waits until it has no handlers of ours any more: those write to
   // descriptors that it shares with us, and we would take its SIGTERM for one to ourselves.
   sigset_t all, before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  const pid_t pid = ::fork();
+  Fd siblings_pidfd;
+  const pid_t pid = request.as_sibling ? fork_sibling(siblings_pidfd) : ::fork();
   if (pid == 0)
     become(parent, request, oom_score, spares.data(), arguments.data(), environment.data());
   const int problem = errno;
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return Error::from_errno(problem, "start a worker");
+  if (request.as_sibling) return Spawned{pid, std::move(siblings_pidfd)};
   // The pid cannot be reused before it is reaped, and only the pidfd's owner reaps it.
   Spawned out{pid, Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)))};
   if (!out.pidfd) {

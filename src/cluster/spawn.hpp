@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <sched.h>
 #include <sys/types.h>
 
 namespace brigade::cluster::detail {
@@ -24,6 +25,9 @@ struct SpawnRequest {
   std::string directory = {};  // empty: ours
   std::optional<uid_t> uid = {};
   std::optional<gid_t> gid = {};
+  std::optional<cpu_set_t> cpus = {};  // none: ours
+  /// Not our child, but our parent's, who has to reap it; it gets no orphan's signal.
+  bool as_sibling = false;
 };
 
 struct Spawned {

@@ -23,6 +23,18 @@ struct Member {
   std::optional<TimePoint> listening_since = {};
   std::optional<TimePoint> listen_by = {};  // else it is killed
   std::optional<TimePoint> gone_by = {};    // likewise
+  std::optional<TimePoint> answer_by = {};  // likewise: an adopted one
+};
+
+/// A living worker that another supervisor had.
+struct Adopted {
+  std::uint64_t worker = 0;
+  std::uint32_t position = 0;
+  std::uint64_t generation = 0;
+  std::uint64_t restarts = 0;  // of its position
+  bool listens = false;
+  bool leaving = false;
+  bool answers = false;  // it knows whose it is
 };
 
 /// A place for one worker. Its number never changes; one that is not wanted any more is kept, and
@@ -95,7 +107,7 @@ struct Drain {
   std::uint64_t worker;
   bool briefly;  // the whole cluster stops, or the worker is not needed: idle clients get less time
 };
-enum class Why : std::uint8_t { not_listening, not_gone, stop };
+enum class Why : std::uint8_t { not_listening, not_gone, not_answering, stop };
 struct Kill {
   std::uint64_t worker;
   Why why;

@@ -8,7 +8,10 @@
 namespace brigade::cluster {
 
 Supervisor::Supervisor(SupervisorOptions options, std::uint64_t seed)
-    : options_(std::move(options)), random_(seed) {
+    : options_(std::move(options)),
+      random_(seed),
+      generation_(options_.generation),
+      last_generation_(generation_) {
   options_.surge = std::max(options_.surge, 1U);
 }
 
@@ -27,6 +30,7 @@ std::optional<TimePoint> Supervisor::next_deadline() const {
   for (const auto& [id, member] : members_) {
     consider(member.listen_by);
     consider(member.gone_by);
+    consider(member.answer_by);
   }
   for (const Position& position : positions_) consider(position.restart_at);
   consider(change_.first_until);
@@ -63,6 +67,17 @@ Position& Supervisor::vacant_position() {
   }
   found->generation = generation_;
   return *found;
+}
+
+// A position that only comes to be because a later one is there is not wanted.
+Position& Supervisor::position_at(std::uint32_t number) {
+  while (positions_.size() <= number) {
+    positions_.push_back({.number = static_cast<std::uint32_t>(positions_.size()),
+                          .policy = RestartPolicy(options_.restarts),
+                          .generation = generation_,
+                          .wanted = false});
+  }
+  return positions_[number];
 }
 
 void Supervisor::remove(std::uint32_t number, bool briefly, TimePoint now) {
@@ -145,6 +160,7 @@ void Supervisor::kill_all() {
   if (std::exchange(killing_, true)) return;
   for (auto& [id, member] : members_) {
     member.gone_by.reset();
+    member.answer_by.reset();
     say(action::Kill{id, action::Why::stop});
   }
   finish_if_empty();
@@ -184,6 +200,55 @@ void Supervisor::started(const action::Start& start, std::optional<std::uint64_t
   if (!expected) return let_go(*worker, true, now);
   position.worker = *worker;
   if (position.proven) members_.at(*worker).listen_by = now + options_.listen_timeout;
+}
+
+void Supervisor::adopt(const Adopted& living, TimePoint now) {
+  ended_ = false;
+  last_generation_ = std::max(last_generation_, living.generation);
+  ever_listened_ = ever_listened_ || living.listens;
+  Position& position = position_at(living.position);
+  Member& member = members_
+                       .emplace(living.worker, Member{.id = living.worker,
+                                                      .position = living.position,
+                                                      .generation = living.generation})
+                       .first->second;
+  if (living.listens) member.listening_since = now;
+  if (living.leaving) {  // it has been told, or knows by itself
+    member.leaving = true;
+    member.gone_by = now + options_.drain_deadline + std::chrono::seconds(1);
+    return;
+  }
+  if (!living.answers) member.answer_by = now + options_.answer_timeout;
+  if (position.worker != 0 || stopping_) {
+    return let_go(living.worker, stopping_ || !living.listens, now);
+  }
+  std::erase_if(actions_, [&](const Action& each) {
+    const auto* start = std::get_if<action::Start>(&each);
+    return start && start->position == position.number && !start->successor;
+  });
+  const bool newly_wanted = !position.wanted;
+  if (newly_wanted) {
+    position = {.number = position.number,
+                .policy = RestartPolicy(options_.restarts),
+                .generation = generation_};
+  }
+  position.worker = living.worker;
+  position.restarts = living.restarts;
+  position.restart_at.reset();
+  position.given_up = position.starting = false;
+  position.tried = living.listens;
+  // After a reload every worker has to listen; a first one may do other work.
+  position.proven = living.listens || living.generation > 1;
+  if (position.proven && !living.listens) member.listen_by = now + options_.listen_timeout;
+  // A reload takes it along.
+  if (newly_wanted && change_.kind == Change::Kind::reload) {
+    change_.left.push_back({.position = position.number});
+  }
+}
+
+void Supervisor::answered(std::uint64_t worker) {
+  const auto found = members_.find(worker);
+  if (found != members_.end()) found->second.answer_by.reset();
 }
 
 void Supervisor::listens(std::uint64_t worker, TimePoint now) {
@@ -304,6 +369,7 @@ void Supervisor::tick(TimePoint now) {
   for (auto& [id, member] : members_) {
     if (passed(member.listen_by)) say(action::Kill{id, action::Why::not_listening});
     if (passed(member.gone_by)) say(action::Kill{id, action::Why::not_gone});
+    if (passed(member.answer_by)) say(action::Kill{id, action::Why::not_answering});
   }
   for (Position& position : positions_) {
     if (passed(position.restart_at)) begin_start(position, false, true);

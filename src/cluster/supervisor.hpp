@@ -25,6 +25,9 @@ struct SupervisorOptions {
   Duration probation = std::chrono::seconds(3);
   unsigned surge = 1;
   unsigned max_workers = 128;
+  std::uint64_t generation = 1;  // whose program this process runs
+  /// From then on an adopted worker that has not answered is stuck.
+  Duration answer_timeout = std::chrono::seconds(10);
 };
 
 class Supervisor {
@@ -58,6 +61,10 @@ class Supervisor {
 
   // What has happened.
   void started(const action::Start& start, std::optional<std::uint64_t> worker, TimePoint now);
+  /// It lives and is not ours yet. Serves on at its position, in place of a Start that is on its
+  /// way, unless somebody does: then it is let go. The position is made if there is none.
+  void adopt(const Adopted& living, TimePoint now);
+  void answered(std::uint64_t worker);
   void opened(std::uint64_t generation, bool done, TimePoint now);
   void listens(std::uint64_t worker, TimePoint now);
   void said_goodbye(std::uint64_t worker, TimePoint now);
@@ -100,6 +107,7 @@ class Supervisor {
   void begin_stop(TimePoint now);
   void finish_if_empty();
   Position& vacant_position();
+  Position& position_at(std::uint32_t number);
   void drop_starts(std::uint32_t position, bool successors_only);
 
   // supervisor_change.cpp: reload, recycle, roll-back
@@ -130,8 +138,8 @@ class Supervisor {
   bool opening_ = false;                // the programs of a reload
   bool reload_again_ = false;           // when the change has ended
   std::deque<std::uint64_t> recycles_;  // likewise
-  std::uint64_t generation_ = 1;
-  std::uint64_t last_generation_ = 1;  // never used again
+  std::uint64_t generation_;
+  std::uint64_t last_generation_;  // never used again
   bool running_ = false;
   bool ever_listened_ = false;
   bool stopping_ = false;

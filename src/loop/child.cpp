@@ -10,9 +10,12 @@
 #include <csignal>
 #include <cstring>
 
+#include "loop/foreign_exit.hpp"
+
 namespace brigade {
 
 std::string ExitStatus::text() const {
+  if (!known) return "ended, how is not known";
   if (signal == 0) return fmt::format("exited with code {}", code);
   const char* name = ::sigabbrev_np(signal);
   return name ? fmt::format("was killed by SIG{}", name)
@@ -37,15 +40,18 @@ bool ChildWatch::send_signal(int signal) {
 
 void ChildWatch::on_event(std::uint32_t) {
   siginfo_t info{};
+  ExitStatus status;
   if (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd_.get()), &info,
-               WEXITED | WNOHANG) != 0 ||
-      info.si_pid == 0) {
+               WEXITED | WNOHANG) == 0) {
+    if (info.si_pid == 0) return;
+    (info.si_code == CLD_EXITED ? status.code : status.signal) = info.si_status;
+  } else if (errno == ECHILD) {
+    status = detail::exit_of_foreign(pidfd_.get());
+  } else {
     return;
   }
   reaped_ = true;
   loop_.unwatch(pidfd_.get(), *this);
-  ExitStatus status;
-  (info.si_code == CLD_EXITED ? status.code : status.signal) = info.si_status;
   const std::function<void(ExitStatus)> callback =
       std::move(on_exit_);  // it may destroy this watch
   callback(status);

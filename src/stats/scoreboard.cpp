@@ -69,9 +69,13 @@ Result<Scoreboard> Scoreboard::create(unsigned slots) {
   Scoreboard board(std::move(*segment), slots);
   Header& header = board.header();
   header.layout = {kMagic, kLayoutVersion, slots, sizeof(Header), sizeof(Entry), sizeof(Slot)};
-  header.primary.pid.set(::getpid());
-  header.primary.started_unix_ms.set(unix_ms());
+  board.take_over();
   return board;
+}
+
+void Scoreboard::take_over() {
+  header().primary.pid.set(::getpid());
+  header().primary.started_unix_ms.set(unix_ms());
 }
 
 Result<Scoreboard> Scoreboard::attach(Fd fd) {
@@ -117,6 +121,7 @@ Result<unsigned> Scoreboard::claim_slot(const SlotClaim& claim) {
     if (entry.id.load(std::memory_order_relaxed) != 0) continue;
     // All zero the first time, and copying that would only take memory.
     if (entry.claims.get() != 0) take_base(index);
+    header().primary.last_id.set(claim.id);
     entry.claims.add();
     entry.generation.set(claim.generation);
     entry.restarts.set(claim.restarts);

@@ -51,6 +51,9 @@ class Scoreboard {
   /// Maps the board of another process. Refuses a segment of another size, version or layout.
   static Result<Scoreboard> attach(Fd fd);
 
+  /// This process is the primary from now on.
+  void take_over();
+
   /// How many there are; the indices below are less, or std::out_of_range is thrown.
   unsigned slots() const { return slots_; }
   Entry& entry(unsigned index) { return entries()[checked(index)]; }

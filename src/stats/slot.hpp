@@ -21,7 +21,7 @@
 namespace brigade::stats {
 
 inline constexpr std::uint64_t kMagic = 0x0065'6461'6769'7262;  // "brigade"
-inline constexpr std::uint32_t kLayoutVersion = 4;
+inline constexpr std::uint32_t kLayoutVersion = 5;
 inline constexpr unsigned kMaxSlots = 256;
 inline constexpr unsigned kMaxListeners = 16;
 inline constexpr std::size_t kCacheLine = 64;
@@ -80,6 +80,8 @@ struct Header {
     /// Goes up by one with every reload.
     Cell<std::uint64_t> generation;
     Counter restarts;
+    /// The last worker's; a new primary goes on from here.
+    Cell<std::uint64_t> last_id;
   } primary;
 
   ListenerBoard listeners[kMaxListeners];

@@ -1,5 +1,7 @@
 #include "server.hpp"
 
+#include <brigade/cluster.hpp>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -78,6 +80,9 @@ http::ServerOptions server_options(const TestOptions& options) {
 
 int main(int argc, char** argv) {
   const TestOptions options = take_test_options(argc, argv);
+  // A program that has much to do before it comes to its Primary.
+  const long primary_ms = options.number("primary-ms", 0);
+  if (primary_ms > 0 && cluster::is_primary()) ::usleep(static_cast<useconds_t>(primary_ms * 1000));
   return run(argc, argv,
              {.description = "Does what tests ask for.", .http = server_options(options)},
              [&](App& app) {

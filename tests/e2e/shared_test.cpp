@@ -82,6 +82,21 @@ TEST_F(SharedMemory, SurvivesTheDeathOfEveryWorker) {
   for (const pid_t pid : add_on_both(server, sum)) EXPECT_FALSE(first.contains(pid));
 }
 
+TEST_F(SharedMemory, SurvivesTheDeathOfThePrimary) {
+  ServerProcess server(program("2"));
+  int sum = 0;
+  add_on_both(server, sum);
+  server.signal(SIGKILL);
+  server.wait();
+  server.wait_for_lines("Listening on ", 2);
+  EXPECT_EQ(add(server).value, ++sum);
+  for (const pid_t pid : server.first_workers()) {  // the next ones have it from the new primary
+    ::kill(pid, SIGKILL);
+    EXPECT_TRUE(eventually([&] { return server.family().size() == 3 && !is_alive(pid); }));
+  }
+  EXPECT_EQ(add(server).value, ++sum);
+}
+
 TEST_F(SharedMemory, SurvivesAReload) {
   const ServerProcess server(program("1"));
   const Sum first = add(server);

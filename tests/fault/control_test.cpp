@@ -222,7 +222,9 @@ TEST_F(ControlSocket, IsNotHeldUpByAReaderThatStopped) {
 }
 
 TEST_F(ControlSocket, OfAKilledPrimaryIsTakenOver) {
-  ServerProcess first(program());
+  Program draining = program();
+  draining.arguments.insert(draining.arguments.end(), {"--on-primary-death", "drain"});
+  ServerProcess first(draining);
   first.signal(SIGKILL);
   first.wait();
   ASSERT_TRUE(eventually([&] { return first.reap_orphans(); }));
@@ -230,6 +232,14 @@ TEST_F(ControlSocket, OfAKilledPrimaryIsTakenOver) {
   ServerProcess second(program());
   expect_service();
   EXPECT_EQ(second.count_lines("another"), 0U);
+}
+
+TEST_F(ControlSocket, IsThePrimarysThatSucceedsAKilledOne) {
+  ServerProcess server(program());
+  server.signal(SIGKILL);
+  server.wait();
+  server.wait_for_lines("Listening on ", 2);
+  expect_service();
 }
 
 TEST_F(ControlSocket, IsNotPutWhereASymbolicLinkPoints) {

@@ -6,8 +6,10 @@
 
 using namespace brigade::testing_support;
 
+// What --on-primary-death replace does is in succession_test.cpp.
+
 TEST(PrimaryDeath, WorkersFinishWhatTheyHaveAndLeave) {
-  ServerProcess server({TEST_SERVER_PROGRAM, {"--workers", "3"}});
+  ServerProcess server({TEST_SERVER_PROGRAM, {"--workers", "3", "--on-primary-death", "drain"}});
   Client client = server.connect();
   client.send("GET /slow?ms=500 HTTP/1.1\r\nHost: t\r\n\r\n");
   server.wait_for_line("begins");
@@ -21,7 +23,7 @@ TEST(PrimaryDeath, WorkersFinishWhatTheyHaveAndLeave) {
 }
 
 TEST(PrimaryDeath, ThePortIsFreeForTheNextOne) {
-  ServerProcess server({TEST_SERVER_PROGRAM, {"--workers", "2"}});
+  ServerProcess server({TEST_SERVER_PROGRAM, {"--workers", "2", "--on-primary-death", "drain"}});
   EXPECT_EQ(server.get("/").status, 200);
   server.signal(SIGKILL);
   server.wait();
@@ -42,7 +44,8 @@ TEST(PrimaryDeath, DuringTheStartEndsTheWorkersToo) {
 }
 
 TEST(PrimaryDeath, EndsAWorkerThatIsStuckAfterTheDrainsTime) {
-  ServerProcess server({TEST_SERVER_PROGRAM, {"--workers", "2", "--drain-seconds", "0"}});
+  ServerProcess server({TEST_SERVER_PROGRAM,
+                        {"--workers", "2", "--drain-seconds", "0", "--on-primary-death", "drain"}});
   Client client = server.connect();
   client.send("GET /block?ms=600000 HTTP/1.1\r\nHost: t\r\n\r\n");
   server.wait_for_line("begins");

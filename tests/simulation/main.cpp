@@ -1,5 +1,6 @@
 // The supervisor through many random storms: workers that die, do not start, do not listen, do not
-// go; reloads to good and bad programs, scaling, replacing, disconnecting, stopping, at any moment.
+// go; reloads to good and bad programs, scaling, replacing, disconnecting, stopping, a primary
+// that takes over from another, at any moment.
 //
 //     simulate_supervision --storms 100000 [--first-seed 1]
 //     simulate_supervision --seed 4711 [--trace]

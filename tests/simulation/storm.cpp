@@ -63,7 +63,7 @@ class Storm {
   }
 
   void fault() {
-    switch (world_.random(16)) {
+    switch (world_.random(17)) {
       case 0:
       case 1:
       case 2:
@@ -89,6 +89,9 @@ class Storm {
       case 14:
         world_.note("no processes can be made");
         return world_.no_processes_until(world_.now() + std::chrono::seconds(world_.random(10)));
+      case 15:
+        if (!supervisor().stopping()) world_.succeed(1 + world_.random(5));
+        return;
       default:
         if (world_.random(8) == 0) stop();
     }

@@ -11,9 +11,12 @@
 namespace simulation {
 
 World::World(const SupervisorOptions& options, std::uint64_t seed, bool trace)
-    : options_(options), random_(seed), trace_(trace), supervisor_(options, seed) {
+    : options_(options),
+      random_(seed),
+      trace_(trace),
+      supervisor_(std::make_unique<Supervisor>(options, seed)) {
   opened_[1] = Program::good;
-  supervisor_.set_running(true);
+  supervisor_->set_running(true);
 }
 
 void World::note(const std::string& what) {
@@ -30,10 +33,14 @@ Duration World::milliseconds(std::uint64_t from, std::uint64_t to) {
   return std::chrono::milliseconds(from + random(to - from + 1));
 }
 
-void World::settle() {
-  while (const auto action = supervisor_.next_action()) {
+void World::carry_out() {
+  while (const auto action = supervisor_->next_action()) {
     std::visit([this](const auto& each) { perform(each); }, *action);
   }
+}
+
+void World::settle() {
+  carry_out();
   ++events_;
   check();
 }
@@ -45,13 +52,14 @@ void World::perform(const action::Start& start) {
     note(fmt::format("start at {} of generation {}{}", start.position, start.generation,
                      start.successor ? ", a successor" : ""));
   }
-  expect(!supervisor_.stopping(), "nothing is started while the cluster stops");
+  expect(!supervisor_->stopping(), "nothing is started while the cluster stops");
   expect(opened_.contains(start.generation), "the program of a start is still held open");
-  if (now_ < none_until_) return supervisor_.started(start, std::nullopt, now_);
+  if (start.fresh && adopt_at(start.position)) return;
+  if (now_ < none_until_) return supervisor_->started(start, std::nullopt, now_);
   const std::uint64_t id = next_id_++;
   processes_[id] = {.position = start.position, .generation = start.generation};
   live(id);
-  supervisor_.started(start, id, now_);
+  supervisor_->started(start, id, now_);
 }
 
 void World::live(std::uint64_t id) {
@@ -77,11 +85,12 @@ void World::perform(const action::Drain& drain) {
   if (trace_) note(fmt::format("drain {}", drain.worker));
   const auto found = processes_.find(drain.worker);
   expect(found != processes_.end(), "only the living are told to drain");
-  const Position& position = supervisor_.positions()[found->second.position];
+  const Position& position = supervisor_->positions()[found->second.position];
   if (!drain.briefly && position.wanted) {
-    const Member* heir = supervisor_.find(position.worker);
+    const Member* heir = supervisor_->find(position.worker);
     expect(heir && heir->listening_since, "nobody who serves goes before a successor listens");
   }
+  found->second.leaving = true;
   // One in ten does not heed it.
   if (random(10) != 0) schedule(Event::Kind::dies, drain.worker, milliseconds(0, 3000));
 }
@@ -96,11 +105,11 @@ void World::perform(const action::OpenPrograms& open) {
   if (trace_) note(fmt::format("open generation {}: {}", open.generation, can_be_opened_));
   expect(!opened_.contains(open.generation), "a generation's number is not used twice");
   if (can_be_opened_) opened_[open.generation] = next_program_;
-  supervisor_.opened(open.generation, can_be_opened_, now_);
+  supervisor_->opened(open.generation, can_be_opened_, now_);
 }
 
 void World::perform(const action::ClosePrograms&) {
-  std::erase_if(opened_, [this](const auto& each) { return !supervisor_.needs(each.first); });
+  std::erase_if(opened_, [this](const auto& each) { return !supervisor_->needs(each.first); });
 }
 
 void World::perform(const action::End& end) {
@@ -110,9 +119,17 @@ void World::perform(const action::End& end) {
   exit_code_ = end.code;
 }
 
+void World::perform(const action::ReloadBegun& begun) {
+  shown_generation_ = begun.generation;
+}
+
+void World::perform(const action::ReloadFailed&) {
+  shown_generation_ = supervisor_->generation();
+}
+
 void World::perform(const action::ReloadFinished& finished) {
   if (trace_) note(fmt::format("reload finished: {}", finished.generation));
-  for (const Position& position : supervisor_.positions()) {
+  for (const Position& position : supervisor_->positions()) {
     expect(!position.wanted || position.generation == finished.generation,
            "after a reload every position has the new program");
   }
@@ -137,18 +154,23 @@ void World::happen(const Event& event) {
     case Event::Kind::listens:
       if (trace_) note(fmt::format("{} listens", event.process));
       found->second.listening = true;
-      supervisor_.listens(event.process, now_);
+      supervisor_->listens(event.process, now_);
       break;
     case Event::Kind::leaves:
       if (trace_) note(fmt::format("{} says goodbye", event.process));
-      supervisor_.said_goodbye(event.process, now_);
+      found->second.leaving = true;
+      supervisor_->said_goodbye(event.process, now_);
       schedule(Event::Kind::dies, event.process, milliseconds(0, 1000));
+      break;
+    case Event::Kind::answers:
+      if (trace_) note(fmt::format("{} answers", event.process));
+      supervisor_->answered(event.process);
       break;
     case Event::Kind::dies:
       if (trace_) note(fmt::format("{} {}", event.process, event.status.text()));
       processes_.erase(found);
       ++deaths_;
-      supervisor_.died(event.process, event.status, now_);
+      supervisor_->died(event.process, event.status, now_);
       break;
   }
   settle();
@@ -156,13 +178,13 @@ void World::happen(const Event& event) {
 
 void World::run_until(TimePoint until) {
   while (!ended_) {
-    const auto deadline = supervisor_.next_deadline();
+    const auto deadline = supervisor_->next_deadline();
     const bool tick = deadline && (queue_.empty() || *deadline <= queue_.top().at);
     const TimePoint next = tick ? *deadline : queue_.empty() ? until : queue_.top().at;
     if (next > until || (!tick && queue_.empty())) break;
     now_ = std::max(now_, next);
     if (tick) {
-      supervisor_.tick(now_);
+      supervisor_->tick(now_);
       settle();
     } else {
       const Event event = queue_.top();
@@ -174,16 +196,16 @@ void World::run_until(TimePoint until) {
 }
 
 bool World::at_rest() const {
-  if (supervisor_.change().kind != Change::Kind::none) return false;
-  const bool all_serve = std::all_of(supervisor_.positions().begin(), supervisor_.positions().end(),
-                                     [&](const Position& each) {
+  if (supervisor_->change().kind != Change::Kind::none) return false;
+  const bool all_serve = std::all_of(supervisor_->positions().begin(),
+                                     supervisor_->positions().end(), [&](const Position& each) {
                                        if (!each.wanted || each.given_up) return true;
-                                       const Member* worker = supervisor_.find(each.worker);
+                                       const Member* worker = supervisor_->find(each.worker);
                                        // At a position where none has ever listened nobody must: it
                                        // may do other work.
                                        return worker && (worker->listening_since || !each.proven);
                                      });
-  return all_serve && std::none_of(supervisor_.members().begin(), supervisor_.members().end(),
+  return all_serve && std::none_of(supervisor_->members().begin(), supervisor_->members().end(),
                                    [](const auto& each) { return each.second.leaving; });
 }
 
@@ -191,7 +213,7 @@ void World::come_to_rest(Duration longest) {
   const TimePoint end = now_ + longest;
   while (!ended_ && !at_rest()) {
     expect(now_ < end, "calm comes after a storm");
-    const auto deadline = supervisor_.next_deadline();
+    const auto deadline = supervisor_->next_deadline();
     TimePoint next = end;
     if (deadline) next = std::min(next, *deadline);
     if (!queue_.empty()) next = std::min(next, queue_.top().at);
@@ -199,7 +221,7 @@ void World::come_to_rest(Duration longest) {
   }
   if (ended_ || mixed_) return;
   for (const auto& [id, process] : processes_) {
-    expect(process.generation == supervisor_.generation(),
+    expect(process.generation == supervisor_->generation(),
            "all workers run one generation, the new one or the old");
   }
 }
@@ -228,6 +250,57 @@ void World::kill_all() {
   run_until(now_);
 }
 
+// Another supervisor takes the processes over, whatever the one before was about to do.
+void World::succeed(std::uint64_t positions) {
+  const auto may_start_one = [](const auto& each) {
+    return each.second.listening && !each.second.leaving;
+  };
+  if (std::none_of(processes_.begin(), processes_.end(), may_start_one)) return;
+  note(fmt::format("a new primary, of generation {}", shown_generation_));
+  options_.generation = shown_generation_;
+  std::erase_if(opened_, [this](const auto& each) { return each.first != shown_generation_; });
+  supervisor_ = std::make_unique<Supervisor>(options_, random_());
+  supervisor_->set_running(true);
+  for (const auto& [id, process] : processes_) {
+    mixed_ = mixed_ || process.generation != shown_generation_;
+    inherited_.push_back(id);
+  }
+  std::sort(inherited_.begin(), inherited_.end(), [this](std::uint64_t one, std::uint64_t other) {
+    return std::pair(!processes_[one].listening, other) <
+           std::pair(!processes_[other].listening, one);
+  });
+  for (; positions > 0; --positions) {
+    supervisor_->add();
+    carry_out();
+  }
+  for (const std::uint64_t id : std::exchange(inherited_, {})) adopt(id);
+  settle();
+}
+
+bool World::adopt_at(std::uint32_t position) {
+  const auto found = std::find_if(inherited_.begin(), inherited_.end(), [&](std::uint64_t id) {
+    return processes_[id].position == position && !processes_[id].leaving;
+  });
+  if (found == inherited_.end()) return false;
+  const std::uint64_t id = *found;
+  inherited_.erase(found);
+  adopt(id);
+  return true;
+}
+
+void World::adopt(std::uint64_t id) {
+  const Process& process = processes_[id];
+  const bool answers = random(4) != 0;
+  supervisor_->adopt({.worker = id,
+                      .position = process.position,
+                      .generation = process.generation,
+                      .listens = process.listening,
+                      .leaving = process.leaving,
+                      .answers = answers},
+                     now_);
+  if (!answers && random(2) == 0) schedule(Event::Kind::answers, id, milliseconds(0, 12'000));
+}
+
 void World::say_goodbye(std::uint64_t process) {
   if (process == 0) return;
   schedule(Event::Kind::leaves, process, Duration(0));
@@ -237,24 +310,24 @@ void World::say_goodbye(std::uint64_t process) {
 // What must hold at any time.
 
 void World::check() const {
-  expect(supervisor_.members().size() == processes_.size(), "every death is taken once");
+  expect(supervisor_->members().size() == processes_.size(), "every death is taken once");
   std::size_t staying = 0;
-  for (const auto& [id, member] : supervisor_.members()) {
+  for (const auto& [id, member] : supervisor_->members()) {
     const auto found = processes_.find(id);
     expect(found != processes_.end(), "who is dead is known to be dead");
     expect(member.generation == found->second.generation, "it is known what a worker runs");
     if (member.leaving) continue;
     ++staying;
-    const Position& position = supervisor_.positions()[member.position];
+    const Position& position = supervisor_->positions()[member.position];
     expect(position.worker == id || position.successor == id,
            "who is not told to go has a position");
   }
   const std::size_t surge = std::max(options_.surge, 1U);
-  const Change& change = supervisor_.change();
+  const Change& change = supervisor_->change();
   expect(change.steps.size() <= surge, "no more than `surge` positions change at once");
-  expect(staying <= supervisor_.wanted() + surge,
+  expect(staying <= supervisor_->wanted() + surge,
          "there are no more workers than wanted and surge");
-  for (const Position& position : supervisor_.positions()) check_position(position);
+  for (const Position& position : supervisor_->positions()) check_position(position);
 }
 
 void World::check_position(const Position& position) const {
@@ -267,14 +340,14 @@ void World::check_position(const Position& position) const {
   expect(position.worker == 0 || position.worker != position.successor,
          "nobody is its own successor");
   expect(!position.starting, "a start that was said was carried out");
-  if (supervisor_.stopping()) {
+  if (supervisor_->stopping()) {
     return expect(!position.restart_at, "no restart is planned while the cluster stops");
   }
   if (!position.wanted) {
     return expect(position.worker == 0 && position.successor == 0 && !position.restart_at,
                   "who is not wanted is let go");
   }
-  const auto& left = supervisor_.change().left;
+  const auto& left = supervisor_->change().left;
   const bool is_left = std::any_of(
       left.begin(), left.end(), [&](const auto& each) { return each.position == position.number; });
   expect(ended_ || position.worker != 0 || position.successor != 0 || position.restart_at ||

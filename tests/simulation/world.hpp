@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <queue>
 #include <random>
 #include <set>
@@ -36,7 +37,7 @@ class World {
   World(const SupervisorOptions& options, std::uint64_t seed, bool trace);
 
   TimePoint now() const { return now_; }
-  Supervisor& supervisor() { return supervisor_; }
+  Supervisor& supervisor() { return *supervisor_; }
   bool ended() const { return ended_; }
   int exit_code() const { return exit_code_; }
   std::size_t deaths() const { return deaths_; }
@@ -54,6 +55,8 @@ class World {
   void kill_some(int signal);
   void kill_all();
   void say_goodbye(std::uint64_t process);
+  /// The primary dies; the program of the next one asks for so many positions.
+  void succeed(std::uint64_t positions);
   std::uint64_t some_process();
   void no_processes_until(TimePoint until) { none_until_ = until; }
   void next_program(Program program, bool can_be_opened) {
@@ -69,10 +72,10 @@ class World {
     std::uint32_t position = 0;
     std::uint64_t generation = 0;
     bool listening = false;
-    bool dying = false;
+    bool leaving = false;
   };
   struct Event {
-    enum class Kind : std::uint8_t { listens, leaves, dies };
+    enum class Kind : std::uint8_t { listens, leaves, answers, dies };
     TimePoint at;
     std::uint64_t order;
     Kind kind;
@@ -89,11 +92,16 @@ class World {
   void perform(const action::OpenPrograms& open);
   void perform(const action::ClosePrograms& close);
   void perform(const action::End& end);
+  void perform(const action::ReloadBegun& begun);
+  void perform(const action::ReloadFailed& failed);
   void perform(const action::ReloadFinished& finished);
   void perform(const action::RolledBack& rolled_back);
   template <class Notice>
   void perform(const Notice&) {}
 
+  void carry_out();
+  bool adopt_at(std::uint32_t position);
+  void adopt(std::uint64_t process);
   void happen(const Event& event);
   void schedule(Event::Kind kind, std::uint64_t process, Duration in, ExitStatus status = {});
   void live(std::uint64_t process);
@@ -107,10 +115,12 @@ class World {
   std::mt19937_64 random_;
   bool trace_;
   TimePoint now_{std::chrono::hours(1)};
-  Supervisor supervisor_;
+  std::unique_ptr<Supervisor> supervisor_;
   std::map<std::uint64_t, Process> processes_;
   std::priority_queue<Event> queue_;
   std::map<std::uint64_t, Program> opened_;  // by generation
+  std::uint64_t shown_generation_ = 1;       // to the next primary
+  std::vector<std::uint64_t> inherited_;     // not adopted yet
   std::uint64_t next_id_ = 1;
   std::uint64_t order_ = 0;
   TimePoint none_until_{};

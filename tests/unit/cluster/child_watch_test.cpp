@@ -4,6 +4,7 @@
 #include <unistd.h>
 #include <brigade/child.hpp>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <functional>
@@ -136,6 +137,60 @@ TEST(ExitStatus, SaysInWordsHowItEnded) {
   EXPECT_EQ((ExitStatus{.code = 3, .signal = 0}.text()), "exited with code 3");
   EXPECT_EQ((ExitStatus{.code = 0, .signal = SIGSEGV}.text()), "was killed by SIGSEGV");
   EXPECT_EQ((ExitStatus{.code = 0, .signal = 40}.text()), "was killed by signal 40");
+}
+
+// A child of a child of ours: `reaped` by its parent, or left a zombie by it for a while.
+ExitStatus end_of_grandchild(FakeLoop& fake, const std::function<int()>& body, bool reaped) {
+  std::array<int, 2> tell{}, wait{};
+  EXPECT_EQ(::pipe(tell.data()), 0);
+  EXPECT_EQ(::pipe(wait.data()), 0);
+  const Child parent = start([&] {
+    const Child child = start([&] {
+      char go = 0;
+      return ::read(wait[0], &go, 1) == 1 ? body() : 1;
+    });
+    if (::write(tell[1], &child.pid, sizeof child.pid) != sizeof child.pid) return 1;
+    if (reaped) ::waitpid(child.pid, nullptr, 0);
+    while (!reaped) ::pause();
+    return 0;
+  });
+  pid_t pid = 0;
+  EXPECT_EQ(::read(tell[0], &pid, sizeof pid), static_cast<ssize_t>(sizeof pid));
+  std::optional<ExitStatus> status;
+  ChildWatch watch(Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))),
+                   [&](ExitStatus ended) { status = ended; });
+  EXPECT_EQ(::write(wait[1], "x", 1), 1);
+  if (reaped) ::waitpid(parent.pid, nullptr, 0);
+  while (!status) fake.loop.turn(true);
+  if (!reaped) {
+    ::kill(parent.pid, SIGKILL);
+    ::waitpid(parent.pid, nullptr, 0);
+  }
+  for (const int fd : {tell[0], tell[1], wait[0], wait[1]}) ::close(fd);
+  return *status;
+}
+
+TEST_F(ChildWatchTest, TellsHowAnothersChildEndedThatIsAZombie) {
+  EXPECT_EQ(end_of_grandchild(
+                fake, [] { return 3; }, false)
+                .code,
+            3);
+  const ExitStatus killed = end_of_grandchild(
+      fake, [] { return ::raise(SIGKILL); }, false);
+  EXPECT_EQ(killed.signal, SIGKILL);
+  EXPECT_TRUE(killed.known);
+}
+
+TEST_F(ChildWatchTest, TellsThatAnothersChildEndedThatIsReaped) {
+  // How it ended only newer kernels say.
+  const ExitStatus status = end_of_grandchild(
+      fake, [] { return 3; }, true);
+  if (status.known) EXPECT_EQ(status.code, 3);
+}
+
+TEST(ExitStatusText, SaysWhenItIsNotKnown) {
+  EXPECT_EQ(ExitStatus{.known = false}.text(), "ended, how is not known");
+  EXPECT_FALSE(ExitStatus{.known = false}.success());
 }
 
 }  // namespace

@@ -84,7 +84,7 @@ TEST(Message, IsRefusedWhenItsTypeIsUnknown) {
     frame[type_at] = static_cast<char>(type);
     if (decode(frame)) ++known;
   }
-  EXPECT_EQ(known, 23);
+  EXPECT_EQ(known, 24);
 }
 
 TEST(Message, IsRefusedWhenItsSizeIsNotThePackets) {
