@@ -10,6 +10,7 @@
 #include <CLI/Formatter.hpp>
 
 #include <cerrno>
+#include <cstdlib>
 #include <map>
 #include <string>
 
@@ -143,6 +144,11 @@ std::optional<int> read_options(int argc, char** argv, RunOptions& options) {
     if (!is_listen_host(options.host)) {
       throw CLI::ValidationError(
           "--host", "must be a numeric address or localhost, not \"" + options.host + "\"");
+    }
+    const char* socket_variable = std::getenv("BRIGADE_SOCKET");
+    const bool named = parser.count("--socket") > 0 || socket_variable;
+    if (named && options.socket.empty()) {  // or what should be private would be on a port
+      throw CLI::ValidationError("--socket", "must be a path, not empty");
     }
     options.port_given = parser.count("--port") > 0;
     options.socket_given = parser.count("--socket") > 0;

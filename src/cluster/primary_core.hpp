@@ -226,6 +226,7 @@ class PrimaryCore {
   std::string successor_end_;            // how the newest that died on probation did
   std::optional<log::Level> log_level_;  // when it was set at run time
   Rounds rounds_{*this};
+  bool warned_of_memory_limit_ = false;
   bool running_ = false;
   bool ended_ = false;
   int exit_code_ = 0;

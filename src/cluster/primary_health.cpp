@@ -153,6 +153,16 @@ void PrimaryCore::replace_for_limit(WorkerProcess& worker) {
   if (limits.max_memory != 0) {
     const std::uint64_t bytes = own_memory(worker.pid);
     if (bytes >= limits.max_memory) {
+      // A limit below what the program needs to begin with must not make workers come and go
+      // without a pause.
+      constexpr Duration settles = std::chrono::seconds(5);
+      if (now - *worker.listening_since < settles) {
+        if (std::exchange(warned_of_memory_limit_, true)) return;
+        return log::warn(
+            "worker {} (pid {}) has {} MB of memory already, and the limit is {} MB: workers will "
+            "be replaced again and again; raise --max-memory",
+            worker.id(), worker.pid, bytes >> 20, limits.max_memory >> 20);
+      }
       return pass(ExitCause::memory_limit, fmt::format("it has {} MB of memory", bytes >> 20));
     }
   }

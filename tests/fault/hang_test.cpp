@@ -111,6 +111,13 @@ TEST(Limits, AWorkerThatLeaksIsReplacedAndNoRequestFails) {
   expect_in(server.wait_for_line("is to be replaced"), "MB of memory");
 }
 
+TEST(Limits, OneThatAFreshWorkerPassesIsWarnedOfAndMakesNoneGoAtOnce) {
+  ServerProcess server({TEST_SERVER_PROGRAM, {"--workers", "1"}, {{"BRIGADE_MAX_MEMORY", "64k"}}});
+  EXPECT_EQ(server.get("/").status, 200);
+  server.wait_for_line("raise --max-memory");
+  EXPECT_EQ(server.count_lines("is to be replaced"), 0U);
+}
+
 TEST(Limits, AWorkerWithItsRequestsIsReplaced) {
   ServerProcess server({TEST_SERVER_PROGRAM, {"--workers", "1"}, {{"BRIGADE_MAX_REQUESTS", "5"}}});
   const std::string first = fmt::format("pid {}", server.first_workers()[0]);

@@ -88,6 +88,13 @@ TEST_F(OptionsTest, TakeAUnixSocketsPathFromTheEnvironment) {
   EXPECT_TRUE(options.socket_given);
 }
 
+TEST_F(OptionsTest, RefuseASocketWithoutAPathInsteadOfOpeningAPort) {
+  EXPECT_EQ(read({"--socket", ""}), 2);
+  set("BRIGADE_SOCKET", "");
+  EXPECT_EQ(read({}), 2);
+  EXPECT_NE(err.find("--socket: must be a path, not empty"), std::string::npos) << err;
+}
+
 TEST_F(OptionsTest, LeaveTheNumberOfWorkersOpen) {
   read({});
   EXPECT_EQ(options.workers, std::nullopt);
