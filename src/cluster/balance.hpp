@@ -30,6 +30,14 @@ inline bool is_fresh(bool listening, bool stopped, std::uint64_t busy_since_ns,
          now_ns < busy_since_ns + static_cast<std::uint64_t>(fresh_for.count());
 }
 
+/// A worker that has left looks again after these times whether it is needed: soon at first, as a
+/// burst of connections is over in milliseconds, then seldom, as its share may stay full for long.
+inline constexpr Duration first_recheck = std::chrono::milliseconds(1);
+inline constexpr Duration slowest_recheck = std::chrono::milliseconds(10);
+inline Duration next_recheck(Duration last) {
+  return last * 2 < slowest_recheck ? last * 2 : slowest_recheck;
+}
+
 inline std::uint64_t share_of(const Crowd& crowd) {
   return (crowd.total + crowd.workers - 1) / crowd.workers;
 }

@@ -10,7 +10,6 @@
 namespace brigade::cluster::detail {
 namespace {
 
-constexpr Duration recheck_every = std::chrono::milliseconds(10);
 constexpr int accepts_per_event = 16;
 
 }  // namespace
@@ -114,7 +113,8 @@ bool Listener::leave_if_above_share() {
   }
   out_ = true;
   leave_set();
-  loop_.arm(recheck_, recheck_every);
+  recheck_in_ = first_recheck;
+  loop_.arm(recheck_, recheck_in_);
   accept_all();
   return true;
 }
@@ -129,7 +129,10 @@ void Listener::consider_returning() {
     for (unsigned slot = 0; slot < own_.board.slots() && !served; ++slot) {
       served = slot != own_.index && board_->is_listed(slot) && is_sibling_fresh(slot);
     }
-    if (served && !should_return(crowd())) return loop_.arm(recheck_, recheck_every);
+    if (served && !should_return(crowd())) {
+      recheck_in_ = next_recheck(recheck_in_);
+      return loop_.arm(recheck_, recheck_in_);
+    }
   }
   out_ = false;
   loop_.disarm(recheck_);

@@ -53,6 +53,7 @@ class Listener final : public ConnectionSource, private Watcher {
   OwnSlot& own_;
   stats::ListenerBoard* board_;  // null: nobody else accepts from this queue
   Recheck recheck_;
+  Duration recheck_in_{};  // while it is out
   Accept accept_;
   bool in_set_ = false;
   bool out_ = false;     // left the queue to the others for a while

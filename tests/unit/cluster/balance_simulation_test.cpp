@@ -21,7 +21,7 @@ namespace {
 using Ns = std::uint64_t;
 constexpr Ns us = 1'000;
 constexpr Ns ms = 1'000'000;
-constexpr Ns recheck_every = 10 * ms;
+constexpr Ns recheck_every = slowest_recheck.count();  // the worst of its waits
 constexpr Ns accept_cost = 15 * us;
 constexpr int accepts_per_turn = 16;
 

@@ -8,6 +8,14 @@ namespace {
 constexpr auto fresh_ns = static_cast<std::uint64_t>(fresh_for.count());
 constexpr std::uint64_t now_ns = 1'000'000'000'000;
 
+TEST(Balance, AWorkerThatHasLeftLooksAgainSoonThenSeldom) {
+  Duration wait = first_recheck;
+  Duration sum = wait;
+  while (wait < slowest_recheck) sum += wait = next_recheck(wait);
+  EXPECT_LE(sum, 3 * slowest_recheck);
+  EXPECT_EQ(next_recheck(slowest_recheck), slowest_recheck);
+}
+
 TEST(Share, IsTheMeanRoundedUp) {
   EXPECT_EQ(share_of({.mine = 0, .total = 0, .workers = 4}), 0U);
   EXPECT_EQ(share_of({.mine = 0, .total = 8, .workers = 4}), 2U);
