@@ -10,6 +10,8 @@
 #include <memory>
 #include <utility>
 
+#include "cluster/received_descriptors.hpp"
+
 namespace brigade::cluster::detail {
 namespace {
 
@@ -39,20 +41,6 @@ class BorrowedBuffer {
  private:
   std::unique_ptr<ReadBuffer> buffer_;
 };
-
-std::vector<Fd> descriptors_of(msghdr& header) {
-  std::vector<Fd> out;
-  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
-    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-    const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t index = 0; index < count; ++index) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(part) + index * sizeof(int), sizeof fd);
-      out.emplace_back(fd);
-    }
-  }
-  return out;
-}
 
 }  // namespace
 
@@ -126,7 +114,7 @@ bool Pipe::receive_once() {
     finish(nullptr);
     return false;
   }
-  if (header.msg_controllen > 0) decoder_.add_descriptors(descriptors_of(header));
+  if (header.msg_controllen > 0) decoder_.add_descriptors(received_descriptors(header));
   if ((header.msg_flags & MSG_CTRUNC) != 0) decoder_.note_lost_descriptors();
   std::span<const std::byte> piece((*buffer).data(), static_cast<std::size_t>(got));
   Frame frame;

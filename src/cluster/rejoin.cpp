@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "cluster/received_descriptors.hpp"
 #include "cluster/wire.hpp"
 
 namespace brigade::cluster::detail {
@@ -22,20 +23,6 @@ union Control {
   std::array<char, CMSG_SPACE(sizeof(int) * most_descriptors)> bytes;
   cmsghdr align;
 };
-
-std::vector<Fd> take_descriptors(msghdr& header) {
-  std::vector<Fd> out;
-  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
-    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-    const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t index = 0; index < count; ++index) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(part) + index * sizeof(int), sizeof fd);
-      out.emplace_back(fd);
-    }
-  }
-  return out;
-}
 
 pid_t maker_of(const Fd& socket) {
   ucred who{};
@@ -144,7 +131,7 @@ std::optional<ReceivedHello> receive_hello(const Fd& rejoin) {
     const ssize_t got = ::recvmsg(rejoin.get(), &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return std::nullopt;
-    std::vector<Fd> fds = take_descriptors(header);
+    std::vector<Fd> fds = received_descriptors(header);
     if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0) {
       auto out = understand(std::string_view(buffer.data(), static_cast<std::size_t>(got)),
                             std::move(fds));
